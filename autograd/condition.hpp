@@ -1,0 +1,52 @@
+// Condition: an array of true and false, what comparisons give and `where` takes.
+//
+// A cheap handle to values that never change; it has no gradient and is no attention mask (masks.hpp).
+#pragma once
+
+#include <memory>
+
+#include <tapehead/autograd/arrays.hpp>
+#include <tapehead/autograd/memory.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+class Condition {
+public:
+    /// Uninitialised, to be filled through `raw()` before it is shared.
+    explicit Condition(const Shape& shape)
+        : values_(std::allocate_shared<bool[]>(memory::Allocator<bool>(), static_cast<std::size_t>(shape.numel()))),
+          shape_(shape) {}
+    /// The values of an xtensor array or expression of bool, evaluated and copied.
+    template <class E>
+    Condition(const xt::xexpression<E>& expression) : Condition(BoolArray(expression.derived_cast())) {}
+    Condition(const BoolArray& array) : Condition(shape_of(array)) { std::copy_n(array.data(), numel(), raw()); }
+
+    const Shape& shape() const { return shape_; }
+    Index numel() const { return shape_.numel(); }
+    const bool* data() const { return values_.get(); }
+    bool* raw() { return values_.get(); }
+    std::span<const bool> values() const { return {data(), static_cast<std::size_t>(numel())}; }
+    /// A copy as an xtensor array.
+    BoolArray array() const {
+        BoolArray result = make_array<bool>(shape_);
+        std::copy_n(data(), numel(), result.data());
+        return result;
+    }
+    /// The same values in another shape of as many elements. Throws ShapeError.
+    Condition reshape(const Shape& shape) const;
+
+    bool any() const;
+    bool all() const;
+
+private:
+    std::shared_ptr<bool[]> values_;
+    Shape shape_;
+};
+
+Condition operator!(const Condition& a);
+/// Both hold; shapes broadcast. Throws ShapeError.
+Condition operator&(const Condition& a, const Condition& b);
+/// At least one holds; shapes broadcast. Throws ShapeError.
+Condition operator|(const Condition& a, const Condition& b);
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

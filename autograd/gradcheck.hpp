@@ -1,0 +1,45 @@
+// Gradients checked against finite differences.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <tapehead/autograd/tensor.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// A function of some tensors, to be checked.
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+struct GradcheckOptions {
+    Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;       ///< distance of the central difference
+    Real absolute = sizeof(Scalar) == 8 ? 1e-6 : 2e-2;   ///< tolerance: |difference| ≤ absolute + relative |numerical|
+    Real relative = sizeof(Scalar) == 8 ? 1e-5 : 2e-2;
+    std::uint64_t seed = 1;                              ///< of the random weights that make a scalar of f's result
+};
+
+/// What a check found; true if it passed.
+struct GradcheckReport {
+    bool passed = true;
+    Index entries = 0;        ///< how many derivatives were compared
+    Index input = -1;         ///< where the worst one is: which input,
+    Shape position;           ///< which element of it,
+    Real analytic = 0;        ///< the derivative of the rules,
+    Real numerical = 0;       ///< and the one of finite differences
+    Real error = 0;           ///< |analytic − numerical| in units of the tolerance; passes up to 1
+    explicit operator bool() const { return passed; }
+    /// The report in words.
+    std::string message() const;
+};
+
+/// Compares the gradients of Σ w f(inputs), w random, with central differences (f(x + h) − f(x − h)) / 2h at every element.
+///
+/// Inputs that do not require grad are held fixed. Values are changed and put back. Meant for f64. Throws GradError if no input
+/// requires grad, and whatever f throws.
+GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+
+/// The same for the second derivatives: checks the gradient of f as a function of its own.
+GradcheckReport gradgradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,109 @@
+// The kernels that are compiled once per instruction set, as one table of functions.
+//
+// Knows raw memory, sizes and strides. The loops are in simd/, a family a file, forward beside backward; this page is their
+// index, with the formula and the shapes of each. `simd()` is the table for the best instruction set the processor has,
+// chosen at run time. Unless said otherwise an output may be the same memory as an input, and x[outer, n, inner] is row-major.
+#pragma once
+
+#include <tapehead/autograd/kernels/walk.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
+
+/// y = f(x), with parameters p and q where the comment names them.
+enum class Unary {
+    neg, exp, log, log1p, expm1, sqrt, rsqrt, square, reciprocal, abs, sign, sin, cos, tanh, sigmoid, erf,
+    softplus,    // log(1 + eˣ)
+    relu,        // max(x, 0)
+    leaky_relu,  // x > 0 ? x : p x
+    elu,         // x > 0 ? x : p (eˣ − 1)
+    gelu,        // x Φ(x)
+    gelu_tanh,   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
+    silu,        // x σ(x)
+    clamp,       // min(max(x, p), q); NaN stays NaN
+    step,        // x > 0 ? 1 : 0
+    inside,      // p ≤ x ≤ q ? 1 : 0
+    affine,      // p x + q
+    pow,         // xᵖ
+};
+
+/// y = f(a, b).
+enum class Binary {
+    add, sub, mul, div, pow, maximum, minimum,
+    chain,  // a b, but 0 where a is 0, whatever b is there
+};
+
+/// y = a ? b, true or false.
+enum class Compare { eq, ne, lt, le, gt, ge };
+
+/// Reductions over the middle axis.
+enum class Reduce { sum, prod, max, min, sum_of_squares };
+
+/// The steps of the optimizers, one pass over a parameter; the update rules are written in optim/.
+struct AdamStep {
+    Scalar step_size;      // lr / (1 − β₁ᵗ)
+    Scalar beta1, beta2;
+    Scalar eps;
+    Scalar root_bias2;     // √(1 − β₂ᵗ)
+    Scalar shrink;         // 1 − lr λ (decoupled decay), 1 for none
+    Scalar l2;             // λ added to the gradient as λ p, 0 for none
+};
+
+struct SgdStep {
+    Scalar lr, momentum, dampening, l2;
+    bool nesterov;
+    bool first;            // the buffer starts as the first gradient, undamped
+};
+
+struct Simd {
+    const char* name;  ///< the instruction set: "baseline", "avx2", "avx512"
+
+    // Elementwise, n elements.
+    void (*unary)(Unary f, Scalar p, Scalar q, const Scalar* x, Scalar* y, Index n);
+    /// dx = dy f'(x), for tanh, sigmoid, softplus, relu, leaky_relu, elu, gelu, gelu_tanh and silu.
+    void (*unary_backward)(Unary f, Scalar p, Scalar q, const Scalar* x, const Scalar* dy, Scalar* dx, Index n);
+    void (*binary)(Binary f, const Walk& w, const Scalar* a, const Scalar* b, Scalar* y);
+    void (*compare)(Compare f, const Walk& w, const Scalar* a, const Scalar* b, bool* y);
+    /// y = c ? a : b; the strides of the walk belong to c, a, b in this order.
+    void (*where)(const Walk& w, const bool* c, const Scalar* a, const Scalar* b, Scalar* y);
+    /// y += α x
+    void (*axpy)(Scalar alpha, const Scalar* x, Scalar* y, Index n);
+    void (*fill)(Scalar value, Scalar* y, Index n);
+    /// Whether no element is NaN or infinite.
+    bool (*all_finite)(const Scalar* x, Index n);
+
+    // Reductions, x[outer, n, inner] → y[outer, inner]. NaN wins in max and min. y must not overlap x.
+    void (*reduce)(Reduce f, const Scalar* x, Scalar* y, Index outer, Index n, Index inner);
+    /// log Σ exp x over n; −∞ where n is 0 or all are −∞.
+    void (*logsumexp)(const Scalar* x, Scalar* y, Index outer, Index n, Index inner);
+
+    // Rows, x[rows, n].
+    /// y = softmax(x); a row of −∞ alone gives zeros.
+    void (*softmax)(const Scalar* x, Scalar* y, Index rows, Index n);
+    /// dx = y (dy − Σ y dy)
+    void (*softmax_backward)(const Scalar* y, const Scalar* dy, Scalar* dx, Index rows, Index n);
+    /// y = x − logsumexp(x)
+    void (*log_softmax)(const Scalar* x, Scalar* y, Index rows, Index n);
+    /// dx = dy − eʸ Σ dy
+    void (*log_softmax_backward)(const Scalar* y, const Scalar* dy, Scalar* dx, Index rows, Index n);
+
+    /// x̂ = (x − mean) rstd, y = x̂ w + b, over each row; w and b [n] may be null. mean, rstd: [rows].
+    void (*layer_norm)(const Scalar* x, const Scalar* w, const Scalar* b, Scalar* y, Scalar* mean, Scalar* rstd, Index rows,
+                       Index n, Scalar eps);
+    /// g = dy w;  dx = rstd (g − mean(g) − x̂ mean(g x̂)),  dw = Σ_rows dy x̂,  db = Σ_rows dy. Each output may be null.
+    void (*layer_norm_backward)(const Scalar* x, const Scalar* w, const Scalar* mean, const Scalar* rstd, const Scalar* dy,
+                                Scalar* dx, Scalar* dw, Scalar* db, Index rows, Index n);
+    /// y = x rstd w, rstd = 1/√(mean(x²) + ε), over each row; w [n] may be null. rstd: [rows].
+    void (*rms_norm)(const Scalar* x, const Scalar* w, Scalar* y, Scalar* rstd, Index rows, Index n, Scalar eps);
+    /// g = dy w;  dx = rstd (g − x rstd² mean(g x)),  dw = Σ_rows dy x rstd. Each output may be null.
+    void (*rms_norm_backward)(const Scalar* x, const Scalar* w, const Scalar* rstd, const Scalar* dy, Scalar* dx, Scalar* dw,
+                              Index rows, Index n);
+
+    // Optimizer steps on n elements: parameter p and state in place, gradient g.
+    void (*sgd)(const SgdStep& s, const Scalar* g, Scalar* p, Scalar* buffer, Index n);
+    void (*adam)(const AdamStep& s, const Scalar* g, Scalar* p, Scalar* m, Scalar* v, Index n);
+};
+
+/// The kernels for the best instruction set of this processor (TAPEHEAD_ISA in the environment picks another by name).
+const Simd& simd();
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

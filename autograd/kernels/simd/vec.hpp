@@ -1,0 +1,170 @@
+// The words that the kernel families are written in: a batch of lanes, loads and stores, and the functions of a batch.
+//
+// Knows xsimd. A loop over n elements is `blocks(n, f)`, which calls f once per batch; the last, partial batch goes through a
+// padded one, so that the value of an element never depends on its position. Where a function of xsimd 8.1 is inaccurate,
+// it is mended here, with the reason.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include <xsimd/xsimd.hpp>
+
+#include <tapehead/autograd/config.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
+
+using Vec = xsimd::batch<Scalar>;
+using Mask = xsimd::batch_bool<Scalar>;
+
+inline constexpr Index lanes = Vec::size;
+inline constexpr Scalar infinity = std::numeric_limits<Scalar>::infinity();
+inline constexpr bool single = sizeof(Scalar) == 4;
+
+/// A batch of which all lanes, or only the first few, lie in memory.
+struct Full {};
+struct Part {
+    Index count;
+};
+
+inline Vec load(const Scalar* x, Full, Scalar = 0) { return Vec::load_unaligned(x); }
+
+inline Vec load(const Scalar* x, Part part, Scalar pad = 0) {
+    alignas(Vec) Scalar buffer[lanes];
+    for (Index i = 0; i < lanes; ++i) buffer[i] = i < part.count ? x[i] : pad;
+    return Vec::load_aligned(buffer);
+}
+
+inline void store(Scalar* y, Full, Vec v) { v.store_unaligned(y); }
+
+inline void store(Scalar* y, Part part, Vec v) {
+    alignas(Vec) Scalar buffer[lanes];
+    v.store_aligned(buffer);
+    for (Index i = 0; i < part.count; ++i) y[i] = buffer[i];
+}
+
+/// v with zeros in the lanes that are not there, for sums of what the pad was turned into.
+inline Vec only(Vec v, Full) { return v; }
+
+inline Vec only(Vec v, Part part) {
+    alignas(Vec) Scalar buffer[lanes];
+    v.store_aligned(buffer);
+    return load(buffer, part);
+}
+
+/// Calls f(i, Full{}) for each whole batch of [begin, end) and f(i, Part{…}) for what is left.
+template <class F>
+inline void blocks(Index begin, Index end, const F& f) {
+    Index i = begin;
+    for (; i + lanes <= end; i += lanes) f(i, Full{});
+    if (i < end) f(i, Part{end - i});
+}
+
+/// The lanes of v, folded from left to right in Real.
+template <class F>
+inline Real fold(Vec v, Real start, const F& f) {
+    alignas(Vec) Scalar buffer[lanes];
+    v.store_aligned(buffer);
+    for (Index i = 0; i < lanes; ++i) start = f(start, static_cast<Real>(buffer[i]));
+    return start;
+}
+
+/// f of each lane, for functions that have no vector form.
+template <class F>
+inline Vec each_lane(Vec a, Vec b, const F& f) {
+    alignas(Vec) Scalar x[lanes], y[lanes];
+    a.store_aligned(x);
+    b.store_aligned(y);
+    for (Index i = 0; i < lanes; ++i) x[i] = f(x[i], y[i]);
+    return Vec::load_aligned(x);
+}
+
+/// The larger, and NaN if either is one; the processor's max would take the second operand.
+inline Vec maximum(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
+inline Vec minimum(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
+
+/// eˣ where results below the smallest normal number may be 0, for sums whose largest term is 1.
+inline Vec exp_flush(Vec x) { return xsimd::exp(x); }
+
+/// eˣ. xsimd's is infinite from 88.38 (float; 709.1 double) and 0 below −88.38 (−708.4), within the range of the type: move
+/// x towards 0 by s, which is exact there, and multiply by e^±s.
+inline Vec exp(Vec x) {
+    constexpr Scalar s = single ? 32 : 64, edge = single ? 87 : 708;
+    const Scalar grow = static_cast<Scalar>(single ? 78962960182680.695 : 6.2351490808116169e27);  // eˢ
+    const Mask large = x > Vec(edge), small = x < Vec(-edge);
+    const Vec shift = xsimd::select(large, Vec(s), xsimd::select(small, Vec(-s), Vec(Scalar{0})));
+    const Vec factor = xsimd::select(large, Vec(grow), xsimd::select(small, Vec(1 / grow), Vec(Scalar{1})));
+    return xsimd::exp(x - shift) * factor;
+}
+
+/// ln x. xsimd's double version is wrong for denormal numbers: scale those up by 2⁵⁴.
+inline Vec log(Vec x) {
+    if constexpr (single) return xsimd::log(x);
+    const Mask tiny = x < Vec(std::numeric_limits<Scalar>::min());
+    const Vec scaled = xsimd::select(tiny, x * Vec(static_cast<Scalar>(0x1p54)), x);
+    const Vec back = xsimd::select(tiny, Vec(54 * std::numbers::ln2_v<Scalar>), Vec(Scalar{0}));
+    return xsimd::log(scaled) - back;
+}
+
+/// ln(1 + x). xsimd's loses the sign of −0.
+inline Vec log1p(Vec x) { return xsimd::select(x == Vec(Scalar{0}), x, xsimd::log1p(x)); }
+
+/// eˣ − 1. xsimd's is infinite too early, like its exp, where the 1 no longer counts; and it loses the sign of −0.
+inline Vec expm1(Vec x) {
+    constexpr Scalar edge = single ? 64 : 512;
+    const Mask large = x > Vec(edge);
+    const Vec y = xsimd::select(large, exp(x), xsimd::expm1(xsimd::select(large, Vec(edge), x)));
+    return xsimd::select(x == Vec(Scalar{0}), x, y);
+}
+
+inline Vec tanh(Vec x) { return xsimd::tanh(x); }
+
+/// erf x. xsimd's double version is up to 68 units in the last place off, and NaN where x² overflows.
+inline Vec erf(Vec x) {
+    if constexpr (single)
+        return xsimd::erf(x);
+    else
+        return each_lane(x, x, [](Scalar a, Scalar) { return std::erf(a); });
+}
+
+/// −x; xsimd's is 0 − x on AVX-512, which loses the sign of 0.
+inline Vec neg(Vec x) { return x ^ Vec(Scalar{-0.0}); }
+
+/// −1, 0, 1 or NaN
+inline Vec sign(Vec x) {
+    const Vec zero(Scalar{0}), one(Scalar{1});
+    return xsimd::select(x > zero, one, xsimd::select(x < zero, -one, x));
+}
+
+/// σ(x) = 1 / (1 + e⁻ˣ), by e^−|x|, so that neither end overflows or cancels.
+inline Vec sigmoid(Vec x) {
+    const Vec one(Scalar{1}), e = exp(-xsimd::abs(x));
+    return xsimd::select(x < Vec(Scalar{0}), e, one) / (one + e);
+}
+
+/// σ'(x) = σ(x) (1 − σ(x)) = e / (1 + e)², e = e^−|x|
+inline Vec sigmoid_slope(Vec x) {
+    const Vec e = exp(-xsimd::abs(x)), sum = Vec(Scalar{1}) + e;
+    return e / (sum * sum);
+}
+
+/// log(1 + eˣ) = max(x, 0) + log1p(e^−|x|)
+inline Vec softplus(Vec x) { return maximum(x, Vec(Scalar{0})) + log1p(exp(-xsimd::abs(x))); }
+
+/// Φ(x), the standard normal distribution, and its density φ(x).
+inline Vec normal_cdf(Vec x) {
+    const Vec half(Scalar{0.5});
+    return half + half * erf(x * Vec(1 / std::numbers::sqrt2_v<Scalar>));
+}
+inline Vec normal_pdf(Vec x) {
+    const Scalar at_zero = std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>;
+    return Vec(at_zero) * exp_flush(Vec(Scalar{-0.5}) * x * x);
+}
+
+/// xᵖ by the C library: xsimd's is wrong for negative or zero bases and loses up to 9 bits elsewhere.
+inline Vec pow(Vec x, Vec p) {
+    return each_lane(x, p, [](Scalar a, Scalar b) { return std::pow(a, b); });
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA

@@ -1,0 +1,112 @@
+// Memory: a caching allocator for values, nodes and closures, and the counted references that own them.
+//
+// A freed block goes to a free list of its size class and is handed out again, so that after its first step a training loop
+// asks the system for nothing. Small blocks are cached per thread, large ones in one place. Knows nothing of tensors.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <tapehead/autograd/config.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// What the allocator holds and how often it had to ask the system.
+struct MemoryStatistics {
+    std::size_t live_bytes;       ///< in use now
+    std::size_t peak_bytes;       ///< the most that was in use at one time
+    std::size_t cached_bytes;     ///< freed, kept for reuse
+    std::size_t system_requests;  ///< blocks asked from the system since the start
+};
+
+MemoryStatistics memory_statistics();
+
+/// Starts a new measurement of the peak from what is in use now.
+void reset_peak_memory();
+
+/// Returns what is cached to the system: all large blocks, and the calling thread's small ones.
+void release_cached_memory();
+
+namespace memory {
+
+/// A block of at least `bytes`, aligned for any vector instruction. Throws std::bad_alloc.
+void* allocate(std::size_t bytes);
+
+/// Takes back a block of `bytes` from allocate().
+void deallocate(void* block, std::size_t bytes) noexcept;
+
+/// The caching allocator for standard containers.
+template <class T>
+struct Allocator {
+    using value_type = T;
+    Allocator() = default;
+    template <class U>
+    Allocator(const Allocator<U>&) noexcept {}
+    T* allocate(std::size_t n) { return static_cast<T*>(memory::allocate(n * sizeof(T))); }
+    void deallocate(T* block, std::size_t n) noexcept { memory::deallocate(block, n * sizeof(T)); }
+    friend bool operator==(const Allocator&, const Allocator&) { return true; }
+};
+
+/// A base whose objects, of any derived type, live in the caching allocator.
+struct Cached {
+    static void* operator new(std::size_t bytes) { return allocate(bytes); }
+    static void* operator new(std::size_t, void* place) { return place; }
+    static void operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
+};
+
+}  // namespace memory
+
+/// A counted reference to an object that counts its own owners: T has `owners`, and `dispose()` for when it reaches zero.
+template <class T>
+class Ref {
+public:
+    Ref() = default;
+    /// Shares ownership of an object, which may be null.
+    explicit Ref(T* object) : object_(object) { retain(); }
+    Ref(const Ref& other) : object_(other.object_) { retain(); }
+    Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    Ref& operator=(Ref other) noexcept {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~Ref() {
+        if (object_ && object_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) object_->dispose();
+    }
+
+    T* get() const { return object_; }
+    T* operator->() const { return object_; }
+    T& operator*() const { return *object_; }
+    explicit operator bool() const { return object_ != nullptr; }
+    /// Whether nobody else holds the object.
+    bool is_sole_owner() const { return object_->owners.load(std::memory_order_acquire) == 1; }
+    friend bool operator==(const Ref& a, const Ref& b) { return a.object_ == b.object_; }
+
+private:
+    void retain() const {
+        if (object_) object_->owners.fetch_add(1, std::memory_order_relaxed);
+    }
+    T* object_ = nullptr;
+};
+
+/// Contiguous elements shared by tensors, with the time of their last change in place.
+///
+/// The time is a reading of the tape's clock (tape.hpp), 0 for values that never changed: a rule that finds its inputs changed
+/// after its operation was recorded throws.
+struct Storage {
+    std::atomic<int> owners{0};
+    std::atomic<std::uint64_t> changed_at{0};
+    Index numel;
+
+    /// Uninitialised elements.
+    static Ref<Storage> make(Index numel);
+    void dispose() noexcept;
+    Scalar* data() { return reinterpret_cast<Scalar*>(reinterpret_cast<std::byte*>(this) + header); }
+
+private:
+    explicit Storage(Index n) : numel(n) {}
+    static constexpr std::size_t header = 64;  // keeps the elements aligned as the block is
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,61 @@
+// Node: one recorded operation on the tape, or the leaf at its end.
+//
+// Knows its inputs by their nodes alone, and Tensor only by name, so that tensors can hold nodes. What a concrete operation adds
+// to it is in tape.hpp.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include <tapehead/autograd/memory.hpp>
+#include <tapehead/autograd/shape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+class Tensor;
+struct Keepsakes;
+
+/// The tape's clock: a new reading, larger than all before it on any thread.
+std::uint64_t tick();
+
+/// One recorded operation, or a leaf. Holds what its rules captured and the nodes of its inputs, never its own tensor.
+class Node : public memory::Cached {
+public:
+    Node(const char* operation, const Shape& output_shape);
+    virtual ~Node();
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    /// Destroys nodes that nobody needs any more, one after another and not one inside the other.
+    void dispose() noexcept;
+
+    const std::uint64_t id;  ///< the time of recording: larger than the ids of all inputs
+    const char* const name;  ///< the operation; "leaf" for a leaf
+    const Shape shape;       ///< of the value, and so of its gradient
+
+    /// The nodes of the inputs, null where an input needs no gradient.
+    virtual std::span<const Ref<Node>> inputs() const { return {}; }
+    /// Runs the rules for the inputs that are `wanted`: dx, the gradients of the inputs, from dy, that of the output y.
+    virtual void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, std::span<Tensor> dx);
+    /// Drops the rules, the inputs and all they kept alive.
+    virtual void release() {}
+    virtual bool is_leaf() const { return false; }
+
+    bool is_released() const { return released_; }
+    /// The output's value, if a rule needs it.
+    const Ref<Storage>& output() const { return output_; }
+    /// Hooks and gradient; created on first use.
+    Keepsakes& keepsakes();
+    const Keepsakes* find_keepsakes() const { return keepsakes_.get(); }
+
+    std::atomic<int> owners{0};
+
+protected:
+    Ref<Storage> output_;
+    bool released_ = false;
+
+private:
+    std::unique_ptr<Keepsakes> keepsakes_;
+    Node* next_dead_ = nullptr;
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

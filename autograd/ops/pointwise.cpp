@@ -1,0 +1,172 @@
+// Functions of one element: the value from a kernel, the slope written out.
+//
+// The activations also have a one-pass backward kernel. It runs when nobody will differentiate the gradient; when somebody will,
+// the written-out slope is used, which is made of differentiable operations.
+#include <tapehead/autograd/ops/pointwise.hpp>
+
+#include <numbers>
+
+#include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/tape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+using kernels::simd;
+using kernels::Unary;
+
+Tensor map(Unary f, const Tensor& x, Real p = 0, Real q = 0) {
+    Tensor y = Tensor::empty(x.shape());
+    simd().unary(f, static_cast<Scalar>(p), static_cast<Scalar>(q), x.data(), y.raw(), x.numel());
+    return y;
+}
+
+/// y = f(x), dx = dy · slope(x), by the backward kernel of f where the gradient is not recorded.
+template <class Slope>
+Tensor activation(const char* operation, Unary f, const Tensor& x, Slope slope, Real p = 0) {
+    return record(operation, map(f, x, p), wrt(x, [=](const Tensor& dy) {
+                      if (grad_enabled()) return chain(dy, slope(x));
+                      Tensor dx = Tensor::empty(x.shape());
+                      simd().unary_backward(f, static_cast<Scalar>(p), 0, x.data(), dy.data(), dx.raw(), x.numel());
+                      return dx;
+                  }));
+}
+
+/// 1 where x > 0, else 0; constant almost everywhere, and so not recorded.
+Tensor step(const Tensor& x) { return map(Unary::step, x); }
+
+}  // namespace
+
+Tensor neg(const Tensor& x) { return -x; }
+
+/// dx = dy y
+Tensor exp(const Tensor& x) {
+    return record("exp", map(Unary::exp, x), wrt(x, [](const Tensor& dy, const Tensor& y) { return chain(dy, y); }));
+}
+
+/// dx = dy / x
+Tensor log(const Tensor& x) {
+    return record("log", map(Unary::log, x), wrt(x, [x](const Tensor& dy) { return chain(dy, reciprocal(x)); }));
+}
+
+/// dx = dy / (1 + x)
+Tensor log1p(const Tensor& x) {
+    return record("log1p", map(Unary::log1p, x), wrt(x, [x](const Tensor& dy) { return chain(dy, reciprocal(x + 1)); }));
+}
+
+/// dx = dy (y + 1)
+Tensor expm1(const Tensor& x) {
+    return record("expm1", map(Unary::expm1, x), wrt(x, [](const Tensor& dy, const Tensor& y) { return chain(dy, y + 1); }));
+}
+
+/// dx = dy / (2 y)
+Tensor sqrt(const Tensor& x) {
+    return record("sqrt", map(Unary::sqrt, x), wrt(x, [](const Tensor& dy, const Tensor& y) { return chain(dy, 0.5 / y); }));
+}
+
+/// dx = −dy y³ / 2
+Tensor rsqrt(const Tensor& x) {
+    return record("rsqrt", map(Unary::rsqrt, x),
+                  wrt(x, [](const Tensor& dy, const Tensor& y) { return chain(dy, -0.5 * y * square(y)); }));
+}
+
+/// dx = 2 dy x
+Tensor square(const Tensor& x) {
+    return record("square", map(Unary::square, x), wrt(x, [x](const Tensor& dy) { return chain(dy, 2 * x); }));
+}
+
+/// dx = −dy y²
+Tensor reciprocal(const Tensor& x) {
+    return record("reciprocal", map(Unary::reciprocal, x),
+                  wrt(x, [](const Tensor& dy, const Tensor& y) { return chain(dy, -square(y)); }));
+}
+
+/// dx = dy sign(x)
+Tensor abs(const Tensor& x) {
+    return record("abs", map(Unary::abs, x), wrt(x, [x](const Tensor& dy) { return chain(dy, sign(x)); }));
+}
+
+/// Constant almost everywhere, and so not recorded.
+Tensor sign(const Tensor& x) { return map(Unary::sign, x); }
+
+/// dx = dy cos x
+Tensor sin(const Tensor& x) {
+    return record("sin", map(Unary::sin, x), wrt(x, [x](const Tensor& dy) { return chain(dy, cos(x)); }));
+}
+
+/// dx = −dy sin x
+Tensor cos(const Tensor& x) {
+    return record("cos", map(Unary::cos, x), wrt(x, [x](const Tensor& dy) { return chain(dy, -sin(x)); }));
+}
+
+/// dx = dy 2/√π e^(−x²)
+Tensor erf(const Tensor& x) {
+    return record("erf", map(Unary::erf, x), wrt(x, [x](const Tensor& dy) {
+                      return chain(dy, 2 * std::numbers::inv_sqrtpi * exp(-square(x)));
+                  }));
+}
+
+/// dx = dy (1 − tanh² x)
+Tensor tanh(const Tensor& x) {
+    return activation("tanh", Unary::tanh, x, [](const Tensor& v) { return 1 - square(tanh(v)); });
+}
+
+/// dx = dy σ(x) σ(−x)
+Tensor sigmoid(const Tensor& x) {
+    return activation("sigmoid", Unary::sigmoid, x, [](const Tensor& v) { return sigmoid(v) * sigmoid(-v); });
+}
+
+/// dx = dy σ(x)
+Tensor softplus(const Tensor& x) {
+    return activation("softplus", Unary::softplus, x, [](const Tensor& v) { return sigmoid(v); });
+}
+
+/// dx = dy (x > 0)
+Tensor relu(const Tensor& x) {
+    return activation("relu", Unary::relu, x, [](const Tensor& v) { return step(v); });
+}
+
+/// dx = dy (x > 0 ? 1 : slope)
+Tensor leaky_relu(const Tensor& x, Real slope) {
+    return activation("leaky_relu", Unary::leaky_relu, x, [=](const Tensor& v) { return affine(step(v), 1 - slope, slope); },
+                      slope);
+}
+
+/// dx = dy (x > 0 ? 1 : α eˣ)
+Tensor elu(const Tensor& x, Real alpha) {
+    return activation("elu", Unary::elu, x, [=](const Tensor& v) { return where(v > 0, 1, alpha * exp(v)); }, alpha);
+}
+
+/// dx = dy (Φ(x) + x φ(x))
+Tensor gelu(const Tensor& x) {
+    return activation("gelu", Unary::gelu, x, [](const Tensor& v) {
+        const Tensor cdf = 0.5 * (1 + erf(v * (1 / std::numbers::sqrt2)));
+        const Tensor pdf = std::numbers::inv_sqrtpi / std::numbers::sqrt2 * exp(-0.5 * square(v));
+        return cdf + v * pdf;
+    });
+}
+
+/// u = √(2/π) (x + 0.044715 x³);  dx = dy/2 (1 + tanh u + x (1 − tanh² u) u')
+Tensor gelu_tanh(const Tensor& x) {
+    return activation("gelu_tanh", Unary::gelu_tanh, x, [](const Tensor& v) {
+        constexpr Real c = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+        const Tensor t = tanh(c * (v + 0.044715 * v * square(v)));
+        const Tensor du = c * (1 + 3 * 0.044715 * square(v));
+        return 0.5 * (1 + t + v * (1 - square(t)) * du);
+    });
+}
+
+/// dx = dy σ(x) (1 + x σ(−x))
+Tensor silu(const Tensor& x) {
+    return activation("silu", Unary::silu, x, [](const Tensor& v) { return sigmoid(v) * (1 + v * sigmoid(-v)); });
+}
+
+/// dx = dy (low ≤ x ≤ high)
+Tensor clamp(const Tensor& x, Real low, Real high) {
+    return record("clamp", map(Unary::clamp, x, low, high), wrt(x, [=](const Tensor& dy) {
+                      return low < high ? chain(dy, map(Unary::inside, x, low, high)) : Tensor();
+                  }));
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

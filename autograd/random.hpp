@@ -1,0 +1,41 @@
+// Seeded random streams. The same seed gives the same numbers on any thread count and machine (Philox, kernels/philox.hpp).
+#pragma once
+
+#include <atomic>
+
+#include <tapehead/autograd/kernels/philox.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// A random stream: a seed, and how far it has been used.
+class Generator {
+public:
+    explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
+    /// Starts the stream of a seed from its beginning.
+    void manual_seed(std::uint64_t seed) {
+        seed_ = seed;
+        position_ = 0;
+    }
+    /// The key of the next n numbers, which are then used up.
+    kernels::PhiloxKey take(Index n) { return {seed_, position_.fetch_add(kernels::philox_positions(n))}; }
+
+    std::uint64_t seed() const { return seed_; }
+    std::uint64_t position() const { return position_; }
+    /// Puts the stream where another one was.
+    void set_state(std::uint64_t seed, std::uint64_t position) {
+        seed_ = seed;
+        position_ = position;
+    }
+
+private:
+    std::atomic<std::uint64_t> seed_;
+    std::atomic<std::uint64_t> position_{0};
+};
+
+/// The stream that is used where none is given; its seed is 0 until manual_seed.
+Generator& default_generator();
+
+/// Seeds the default stream.
+void manual_seed(std::uint64_t seed);
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

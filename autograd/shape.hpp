@@ -1,0 +1,86 @@
+// Shape: the extents of a tensor, outermost axis first, and the arithmetic of axes and broadcasting.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <iosfwd>
+#include <span>
+#include <string>
+
+#include <tapehead/autograd/config.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// The extents of a tensor, outermost first; at most `max_rank` of them, kept in place.
+///
+/// A Shape also serves as a list of axes or positions. Negative positions in `operator[]` count from the end.
+class Shape {
+public:
+    Shape() = default;
+    Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+    /// Throws ShapeError for more than `max_rank` extents.
+    explicit Shape(std::span<const Index> extents);
+
+    Index rank() const { return rank_; }
+    /// The number of elements, 1 for rank 0.
+    Index numel() const;
+    Index operator[](Index axis) const { return extents_[axis < 0 ? axis + rank_ : axis]; }
+    Index& operator[](Index axis) { return extents_[axis < 0 ? axis + rank_ : axis]; }
+
+    const Index* data() const { return extents_; }
+    const Index* begin() const { return extents_; }
+    const Index* end() const { return extents_ + rank_; }
+    Index* begin() { return extents_; }
+    Index* end() { return extents_ + rank_; }
+    bool empty() const { return rank_ == 0; }
+    bool contains(Index value) const { return std::find(begin(), end(), value) != end(); }
+
+    void push_back(Index extent);
+    void insert(Index position, Index extent);
+    void erase(Index position);
+    /// The extents of axes [first, last).
+    Shape slice(Index first, Index last) const { return Shape(std::span(extents_ + first, extents_ + last)); }
+
+    friend bool operator==(const Shape& a, const Shape& b) {
+        return a.rank_ == b.rank_ && std::equal(a.begin(), a.end(), b.begin());
+    }
+
+private:
+    Index extents_[max_rank] = {};
+    Index rank_ = 0;
+};
+
+/// "[2, 3]", "[]" for rank 0.
+std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+/// The axis as a number in [0, rank); negative ones count from the end. Throws IndexError naming `operation`.
+Index normalize_axis(const char* operation, Index axis, Index rank);
+
+/// All axes normalised and sorted, every axis where the list is empty. Throws IndexError for one out of range or repeated.
+Shape normalize_axes(const char* operation, const Shape& axes, Index rank);
+
+/// The shape with `axes` (normalised) removed, or kept with extent 1.
+Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim);
+
+/// The shape that both broadcast to, by NumPy's rule. Throws ShapeError naming `operation` and both shapes.
+Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b);
+
+/// Whether `from` broadcasts to `to` by NumPy's rule.
+bool broadcasts_to(const Shape& from, const Shape& to);
+
+/// Throws ShapeError naming `operation` and both shapes unless `from` broadcasts to `to`.
+void check_broadcasts_to(const char* operation, const Shape& from, const Shape& to);
+
+/// Distances in memory between neighbours along each axis of a contiguous row-major array.
+Shape row_major_strides(const Shape& shape);
+
+/// A shape seen as [outer, n, inner] around one axis.
+struct AxisView {
+    Index outer = 1, n = 1, inner = 1;
+    AxisView(const Shape& shape, Index axis) : AxisView(shape, axis, axis + 1) {}
+    /// Around the neighbouring axes [first, last), merged.
+    AxisView(const Shape& shape, Index first, Index last);
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

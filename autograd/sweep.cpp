@@ -1,0 +1,239 @@
+// The sweep: the tape walked from a result back to what it came from, newest node first.
+//
+// Gradients in flight live here, in a table of pending nodes, so that sweeps over separate graphs can run at the same time.
+// A node is taken when all that used it have been passed, which creation order guarantees; no sort, recursion or visited set.
+#include <tapehead/autograd/sweep.hpp>
+
+#include <algorithm>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/ops/create.hpp>
+#include <tapehead/autograd/ops/reduce.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+#include <tapehead/autograd/tape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+template <class T>
+using Vector = std::vector<T, memory::Allocator<T>>;
+
+/// sum += term, in place where nobody else can see the sum and the sweep is not recorded.
+void accumulate(Tensor& sum, const Tensor& term) {
+    if (!sum) sum = term;
+    else if (!grad_enabled() && sum.is_sole_owner())
+        kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
+    else sum = add(sum, term);
+}
+
+/// The nodes whose gradient is being gathered: a heap by age over a hash table by address.
+class Pending {
+public:
+    struct Entry {
+        Ref<Node> node;
+        Tensor gradient;
+    };
+
+    bool empty() const { return newest_.empty(); }
+
+    void add(const Ref<Node>& node, const Tensor& gradient) {
+        if (2 * (newest_.size() + 1) > table_.size()) grow();
+        Entry& entry = table_[find(node.get())];
+        if (!entry.node) {
+            entry.node = node;
+            newest_.push_back(node.get());
+            std::push_heap(newest_.begin(), newest_.end(), is_older);
+        }
+        accumulate(entry.gradient, gradient);
+    }
+
+    Entry take_newest() {
+        std::pop_heap(newest_.begin(), newest_.end(), is_older);
+        const std::size_t place = find(newest_.back());
+        newest_.pop_back();
+        Entry taken = std::move(table_[place]);
+        close_gap(place);
+        return taken;
+    }
+
+private:
+    static bool is_older(const Node* a, const Node* b) { return a->id < b->id; }
+    std::size_t home(const Node* node) const { return (node->id * 0x9E3779B97F4A7C15u >> 32) & (table_.size() - 1); }
+
+    /// Where the node is, or the empty place where it would go.
+    std::size_t find(const Node* node) const {
+        std::size_t place = home(node);
+        while (table_[place].node && table_[place].node.get() != node) place = (place + 1) & (table_.size() - 1);
+        return place;
+    }
+
+    /// Moves up the entries after an emptied place that would no longer be found past it.
+    void close_gap(std::size_t gap) {
+        const std::size_t mask = table_.size() - 1;
+        table_[gap] = {};
+        for (std::size_t place = (gap + 1) & mask; table_[place].node; place = (place + 1) & mask) {
+            const std::size_t distance_from_home = (place - home(table_[place].node.get())) & mask;
+            if (distance_from_home < ((place - gap) & mask)) continue;
+            table_[gap] = std::exchange(table_[place], {});
+            gap = place;
+        }
+    }
+
+    void grow() {
+        Vector<Entry> old(std::max<std::size_t>(16, 2 * table_.size()));
+        old.swap(table_);
+        for (Entry& entry : old)
+            if (entry.node) table_[find(entry.node.get())] = std::move(entry);
+    }
+
+    Vector<Entry> table_;
+    Vector<Node*> newest_;
+};
+
+/// dx summed over the axes on which the input was broadcast.
+Tensor fit(const Tensor& dx, const Node& input, const Node& operation) {
+    if (dx.shape() == input.shape) return dx;
+    check<ShapeError>(broadcasts_to(input.shape, dx.shape()), "backward of {}: expected a gradient that sums to {}, got {}",
+                      operation.name, input.shape, dx.shape());
+    return sum_to(dx, input.shape);
+}
+
+/// Lets the values that a rule reads be checked against the time its operation was recorded.
+class ReadingGuard {
+public:
+    explicit ReadingGuard(const Node& node) : before_(detail::reading) { detail::reading = {node.id, node.name}; }
+    ~ReadingGuard() { detail::reading = before_; }
+    ReadingGuard(const ReadingGuard&) = delete;
+    ReadingGuard& operator=(const ReadingGuard&) = delete;
+
+private:
+    detail::Reading before_;
+};
+
+/// A gradient from outside, safe to read whenever it was last changed.
+Tensor unchanged(const Tensor& gradient) {
+    return gradient.storage()->changed_at == 0 ? gradient : clone(gradient);
+}
+
+class Sweep {
+public:
+    /// Gathers for `targets`, or for every node that keeps its gradient if there are none.
+    Sweep(BackwardOptions options, Vector<Node*> targets) : options_(options), targets_(std::move(targets)) {
+        for (const Node* target : targets_) oldest_target_ = std::min(oldest_target_, target->id);
+    }
+
+    /// Gradients by node, after all of them are known.
+    Vector<Pending::Entry> run(const Ref<Node>& root, const Tensor& seed) {
+        const GradMode mode(options_.create_graph);
+        pending_.add(root, unchanged(seed));
+        while (!pending_.empty()) {
+            auto [node, dy] = pending_.take_newest();
+            const Keepsakes* keepsakes = node->find_keepsakes();
+            if (keepsakes) dy = apply_hooks(*keepsakes, dy);
+            if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get()))
+                found_.push_back({node, dy});
+            if (!node->is_leaf()) pass(node, dy);
+        }
+        return std::move(found_);
+    }
+
+private:
+    bool is_target(const Node* node) const { return std::find(targets_.begin(), targets_.end(), node) != targets_.end(); }
+    /// Whether the sweep must go on to an input: only what is newer than a target can lead to it.
+    bool is_wanted(const Node* input) const {
+        return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > oldest_target_));
+    }
+
+    static Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
+        for (const auto& [number, hook] : keepsakes.hooks)
+            if (Tensor replaced = hook(gradient)) {
+                check<ShapeError>(replaced.shape() == gradient.shape(), "register_hook: expected a gradient of shape {}, got {}",
+                                  gradient.shape(), replaced.shape());
+                gradient = unchanged(replaced);
+            }
+        return gradient;
+    }
+
+    void pass(const Ref<Node>& node, const Tensor& dy) {
+        check<GradError>(!node->is_released(),
+                         "backward: expected a recorded graph, got one that an earlier sweep freed at '{}'; give that sweep "
+                         "retain_graph = true",
+                         node->name);
+        const auto inputs = node->inputs();
+        const auto wanted = std::make_unique<bool[]>(inputs.size());
+        Vector<Tensor> dx(inputs.size());
+        for (std::size_t i = 0; i < inputs.size(); ++i) wanted[i] = is_wanted(inputs[i].get());
+        Tensor y;
+        if (node->output()) {
+            y = Tensor::over(node->output(), node->shape);
+            y.set_node(node);
+        }
+        {
+            const ReadingGuard reading(*node);
+            node->pull(dy, y, {wanted.get(), inputs.size()}, dx);
+        }
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            if (wanted[i] && dx[i]) pending_.add(inputs[i], fit(std::exchange(dx[i], {}), *inputs[i], *node));
+        if (!options_.retain_graph && !options_.create_graph) node->release();
+    }
+
+    BackwardOptions options_;
+    Vector<Node*> targets_;
+    std::uint64_t oldest_target_ = UINT64_MAX;
+    Pending pending_;
+    Vector<Pending::Entry> found_;
+};
+
+/// The seed of a sweep from y, 1 for a single element. Throws before anything is swept.
+Tensor checked_seed(const char* operation, const Tensor& y, const Tensor& seed) {
+    if (!seed) {
+        check<GradError>(y.numel() == 1, "{}: expected one element or a seed gradient, got shape {} without one", operation,
+                         y.shape());
+        return ones(y.shape());
+    }
+    check<ShapeError>(seed.shape() == y.shape(), "{}: expected a seed of shape {}, got {}", operation, y.shape(), seed.shape());
+    return seed;
+}
+
+/// Adds to the gradient that a node keeps. Kept gradients share memory with nothing, so that they may be changed in place.
+void keep(Node& node, const Tensor& gradient) {
+    Tensor& kept = node.keepsakes().gradient;
+    if (kept) accumulate(kept, gradient);
+    else kept = gradient.is_sole_owner() ? gradient : clone(gradient);
+}
+
+}  // namespace
+
+void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
+    check<GradError>(requires_grad(), "backward: expected a result of recorded operations, got a tensor that requires no grad");
+    Sweep sweep(options, {});
+    auto found = sweep.run(node(), checked_seed("backward", *this, seed));
+    const GradMode mode(options.create_graph);
+    for (auto& [node, gradient] : found) keep(*node, std::exchange(gradient, {}));
+}
+
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const GradOptions& options) {
+    Vector<Node*> targets;
+    for (const Tensor& x : xs) {
+        check<GradError>(x.requires_grad(), "grad: expected every x to require grad, got one that does not");
+        targets.push_back(x.node().get());
+    }
+    const Tensor seed = checked_seed("grad", y, options.seed);
+    Vector<Pending::Entry> found;
+    if (y.requires_grad() && !xs.empty())
+        found = Sweep({options.retain_graph, options.create_graph}, targets).run(y.node(), seed);
+    std::vector<Tensor> gradients;
+    for (const Tensor& x : xs) {
+        const auto entry = std::find_if(found.begin(), found.end(), [&](const auto& e) { return e.node == x.node(); });
+        gradients.push_back(entry != found.end() ? entry->gradient : zeros(x.shape()));
+    }
+    return gradients;
+}
+
+Tensor detail::alias(const Tensor& x) {
+    return record("alias", Tensor::over(x.storage(), x.shape()), wrt(x, [](const Tensor& dy) { return dy; }));
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

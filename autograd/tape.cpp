@@ -1,0 +1,37 @@
+// The clock of the tape and the life of its nodes; see tape.hpp.
+#include <tapehead/autograd/tape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+namespace {
+std::atomic<std::uint64_t> tape_clock{0};
+
+// Nodes of this thread whose last owner is gone. Destroying one lets go of its inputs, which may put them here in turn.
+constinit thread_local Node* dead_nodes = nullptr;
+constinit thread_local bool burying = false;
+}  // namespace
+
+std::uint64_t tick() { return tape_clock.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+Node::Node(const char* operation, const Shape& output_shape) : id(tick()), name(operation), shape(output_shape) {}
+Node::~Node() = default;
+
+void Node::pull(const Tensor&, const Tensor&, std::span<const bool>, std::span<Tensor>) {}
+
+void Node::dispose() noexcept {
+    next_dead_ = std::exchange(dead_nodes, this);
+    if (burying) return;
+    burying = true;
+    while (Node* node = dead_nodes) {
+        dead_nodes = node->next_dead_;
+        delete node;
+    }
+    burying = false;
+}
+
+Keepsakes& Node::keepsakes() {
+    if (!keepsakes_) keepsakes_ = std::make_unique<Keepsakes>();
+    return *keepsakes_;
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,162 @@
+// The tape: recorded operations in the order of their creation, each with its derivative rules.
+//
+// An operation is one function: it computes its value and calls `record` with one rule per input. Every node has a number from
+// one growing clock, which is already a topological order: the sweep (sweep.cpp) takes the newest pending node first. This is
+// the public way to write an operation outside the library too.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <tapehead/autograd/tensor.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// What is kept with a node on request: the gradient of a leaf, hooks.
+struct Keepsakes : memory::Cached {
+    Tensor gradient;
+    bool keeps_gradient = false;
+    std::vector<std::pair<Index, GradientHook>> hooks;
+    Index next_hook = 0;
+};
+
+/// The node of a tensor that gathers a gradient and was made by no recorded operation.
+struct Leaf final : Node {
+    explicit Leaf(const Shape& output_shape) : Node("leaf", output_shape) { keepsakes().keeps_gradient = true; }
+    bool is_leaf() const override { return true; }
+};
+
+/// Some inputs of an operation and the rule that gives their gradients.
+template <class Inputs, class F>
+struct Rule {
+    Inputs inputs;
+    F f;
+};
+
+/// The rule of one input: f(dy) or f(dy, y) returns dx, built from differentiable operations.
+///
+/// A rule that takes y, the operation's result, must take it as an argument: capturing it would be a cycle. dx may have any
+/// shape that sums to the input's over broadcast axes; an undefined dx counts as 0.
+template <class F>
+auto wrt(const Tensor& input, F f) {
+    return Rule<std::array<Tensor, 1>, F>{{input}, std::move(f)};
+}
+
+/// The joint rule of several inputs: f(dy) or f(dy, y) returns an array of their gradients, in order.
+template <std::size_t N, class F>
+auto wrt(const std::array<Tensor, N>& inputs, F f) {
+    return Rule<std::array<Tensor, N>, F>{inputs, std::move(f)};
+}
+
+/// The joint rule of a list of inputs: f(dy) or f(dy, y) returns a vector of their gradients, in order.
+template <class F>
+auto wrt(const std::vector<Tensor>& inputs, F f) {
+    return Rule<std::vector<Tensor>, F>{inputs, std::move(f)};
+}
+
+namespace detail {
+
+template <class F>
+constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
+
+/// A rule on the tape: the nodes of its inputs, and the function while it may still be needed.
+template <class Inputs, class F>
+struct RecordedRule {
+    std::optional<F> f;
+
+    explicit RecordedRule(Rule<Inputs, F>&& rule) {
+        for (const Tensor& input : rule.inputs)
+            if (input.requires_grad()) {
+                f.emplace(std::move(rule.f));
+                return;
+            }
+    }
+
+    void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, Tensor* dx) const {
+        if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return;
+        auto store = [&](auto&& gradients) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(gradients)>, Tensor>) *dx = std::move(gradients);
+            else
+                for (std::size_t i = 0; i < wanted.size(); ++i) dx[i] = std::move(gradients[i]);
+        };
+        if constexpr (takes_output<F>) store((*f)(dy, y));
+        else store((*f)(dy));
+    }
+};
+
+/// The node of one operation with its rules stored in place.
+template <class... Rules>
+class Recorded final : public Node {
+public:
+    Recorded(const char* operation, const Tensor& value, std::size_t input_count, Rules&&... rules)
+        : Node(operation, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
+        inputs_.reserve(input_count);
+        (add_inputs(rules.inputs), ...);
+        rules_.emplace(RecordedRule(std::move(rules))...);
+        if (std::apply([](const auto&... rule) { return (needs_output(rule) || ...); }, *rules_)) output_ = value.storage();
+    }
+
+    std::span<const Ref<Node>> inputs() const override { return inputs_; }
+
+    void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, std::span<Tensor> dx) override {
+        std::size_t first = 0, which = 0;
+        auto pull_one = [&](const auto& rule) {
+            rule.pull(dy, y, wanted.subspan(first, counts_[which]), dx.data() + first);
+            first += counts_[which++];
+        };
+        std::apply([&](const auto&... rule) { (pull_one(rule), ...); }, *rules_);
+    }
+
+    void release() override {
+        released_ = true;
+        rules_.reset();
+        inputs_.clear();
+        output_ = {};
+    }
+
+private:
+    template <class Inputs>
+    void add_inputs(const Inputs& inputs) {
+        for (const Tensor& input : inputs) inputs_.push_back(input.defined() ? input.node() : Ref<Node>());
+    }
+    template <class Inputs, class F>
+    static bool needs_output(const RecordedRule<Inputs, F>& rule) {
+        return takes_output<F> && rule.f.has_value();
+    }
+
+    std::vector<Ref<Node>, memory::Allocator<Ref<Node>>> inputs_;
+    std::array<std::size_t, sizeof...(Rules)> counts_;
+    std::optional<std::tuple<decltype(RecordedRule(std::declval<Rules>()))...>> rules_;
+};
+
+template <class Inputs>
+bool any_requires_grad(const Inputs& inputs) {
+    for (const Tensor& input : inputs)
+        if (input.requires_grad()) return true;
+    return false;
+}
+
+}  // namespace detail
+
+/// Puts an operation on the tape: returns `value` as the result of `operation` with the derivative rules given by `wrt`.
+///
+///     /// y = a b;  da = dy b,  db = dy a
+///     Tensor mul(const Tensor& a, const Tensor& b) {
+///         return record("mul", product(a, b), wrt(a, [=](const Tensor& dy) { return mul(dy, b); }),
+///                                             wrt(b, [=](const Tensor& dy) { return mul(dy, a); }));
+///     }
+///
+/// `operation` must be a string literal. Nothing is recorded while grad mode is off or if no input requires a gradient; the
+/// rule of an input that requires none is dropped, with all it captured. `value` must be newly made by the caller.
+template <class... Rules>
+Tensor record(const char* operation, Tensor value, Rules... rules) {
+    if (!grad_enabled() || !(detail::any_requires_grad(rules.inputs) || ...)) return value;
+    const std::size_t inputs = (rules.inputs.size() + ...);
+    value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, inputs, std::move(rules)...)));
+    return value;
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

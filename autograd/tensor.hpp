@@ -1,0 +1,197 @@
+// Tensor: a handle to a value, its gradient, and the operation that made it.
+//
+// Copies share all three. The value is contiguous and row-major; operations (ops/) make new tensors and record themselves on
+// the tape (tape.hpp); `backward` (here) and `grad` (sweep.hpp) walk it back.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <iosfwd>
+#include <span>
+#include <vector>
+
+#include <tapehead/autograd/arrays.hpp>
+#include <tapehead/autograd/error.hpp>
+#include <tapehead/autograd/grad_mode.hpp>
+#include <tapehead/autograd/memory.hpp>
+#include <tapehead/autograd/node.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+template <class T>
+concept Number = std::is_arithmetic_v<T>;
+
+/// How a sweep treats the tape.
+struct BackwardOptions {
+    bool retain_graph = false;  ///< keep what the sweep passes, so that it can be swept again
+    bool create_graph = false;  ///< record the sweep itself, so that gradients can be differentiated; implies retain_graph
+};
+
+/// A function of a gradient: returns what takes its place, or nothing (an undefined tensor) to leave it.
+using GradientHook = std::function<Tensor(const Tensor&)>;
+
+namespace detail {
+
+/// What the handles of one tensor share.
+struct TensorBody : memory::Cached {
+    TensorBody(Ref<Storage> values, const Shape& extents);
+    ~TensorBody();
+    void dispose() noexcept { delete this; }
+
+    std::atomic<int> owners{0};
+    Ref<Storage> storage;
+    Shape shape;
+    Ref<Node> node;  // made it, or holds the gradient of a leaf; null if no gradient is wanted
+};
+
+/// While a rule runs: when its operation was recorded. Values that changed later are not the ones it needs.
+struct Reading {
+    std::uint64_t since = UINT64_MAX;
+    const char* operation = nullptr;
+};
+inline constinit thread_local Reading reading;
+
+[[noreturn]] void throw_changed_in_place();
+
+/// A number, or a list of these: what nested braces become.
+struct Nested {
+    template <Number T>
+    Nested(T number) : value(static_cast<Scalar>(number)), is_list(false) {}
+    Nested(std::initializer_list<Nested> elements) : list(elements), is_list(true) {}
+
+    Scalar value = 0;
+    std::initializer_list<Nested> list;
+    bool is_list;
+};
+
+}  // namespace detail
+
+class Tensor {
+public:
+    /// An undefined tensor, false in a condition: "no bias", "no gradient yet".
+    Tensor() = default;
+
+    /// A scalar, shape [].
+    template <Number T>
+    Tensor(T value) : Tensor(full_of(Shape{}, static_cast<Scalar>(value))) {}
+
+    /// From nested lists: `Tensor{1, 2}` is [2], `Tensor{{1, 2}, {3, 4}}` is [2, 2]. Throws ShapeError for ragged rows.
+    Tensor(std::initializer_list<detail::Nested> list);
+
+    /// The values of an xtensor array or expression, evaluated and copied.
+    template <class E>
+    Tensor(const xt::xexpression<E>& expression) : Tensor(from_array(Array(expression.derived_cast()))) {}
+
+    /// Copies `values`, row-major. Throws ShapeError if their number does not fit the shape.
+    static Tensor from_values(std::span<const Scalar> values, const Shape& shape);
+
+    explicit operator bool() const { return static_cast<bool>(body_); }
+    bool defined() const { return static_cast<bool>(body_); }
+
+    // The value
+
+    const Shape& shape() const { return body_->shape; }
+    Index dim() const { return body_->shape.rank(); }
+    /// The extent of an axis; negative axes count from the end. Throws IndexError.
+    Index size(Index axis) const;
+    Index numel() const { return body_->storage->numel; }
+
+    /// The elements, row-major. Throws GradError inside a rule whose operation was recorded before their last change in place.
+    const Scalar* data() const {
+        Storage& storage = *body_->storage;
+        if (storage.changed_at.load(std::memory_order_relaxed) > detail::reading.since) [[unlikely]]
+            detail::throw_changed_in_place();
+        return storage.data();
+    }
+    std::span<const Scalar> values() const { return {data(), static_cast<std::size_t>(numel())}; }
+
+    /// A copy as an xtensor array.
+    Array array() const {
+        Array result = make_array<Scalar>(shape());
+        std::copy_n(data(), numel(), result.data());
+        return result;
+    }
+
+    /// The value of a tensor with one element. Throws ShapeError for more.
+    Scalar item() const;
+
+    /// One element; negative positions count from the end. Throws IndexError.
+    template <std::integral... I>
+    Scalar operator()(I... position) const {
+        return at(Shape{static_cast<Index>(position)...});
+    }
+    Scalar at(const Shape& position) const;
+
+    // Changes in place: not recorded, seen by every tensor that shares the value, detected by rules that needed the old one.
+    // Throw GradError for a tensor that requires grad while grad mode is on.
+
+    Tensor& copy_(const Tensor& source);               ///< x = source; throws ShapeError unless the shapes are equal
+    Tensor& fill_(Real value);                         ///< x = value
+    Tensor& zero_() { return fill_(0); }               ///< x = 0
+    Tensor& add_(const Tensor& other, Real alpha = 1); ///< x = x + α other, of the same shape
+    Tensor& mul_(Real factor);                         ///< x = factor x
+    /// The elements, to be written; counts as one change.
+    Scalar* mutable_data();
+
+    // Gradients
+
+    bool requires_grad() const { return body_ && body_->node; }
+    /// Makes this a leaf that gathers a gradient, or stops it. Throws GradError for the result of a recorded operation.
+    Tensor& requires_grad_(bool wanted = true);
+    /// Whether no recorded operation made this tensor.
+    bool is_leaf() const;
+    /// What `backward` summed up here; undefined before, and for tensors that are neither leaves nor asked to retain_grad.
+    Tensor grad() const;
+    /// Replaces the gradient; an undefined one clears it. Throws ShapeError, or GradError where no gradient can be kept.
+    void set_grad(const Tensor& gradient);
+    void zero_grad() { if (requires_grad()) set_grad({}); }
+    /// Keeps the gradient of an intermediate result too. Throws GradError if it requires none.
+    Tensor& retain_grad();
+    /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError.
+    Index register_hook(GradientHook hook);
+    void remove_hook(Index number);
+    /// The same value without its history; shares memory.
+    Tensor detach() const;
+
+    /// Sums dL/dx into the `.grad` of every leaf x that led to this tensor L.
+    ///
+    /// `seed` is dL/dL, of this tensor's shape; a tensor of one element needs none. Throws GradError if nothing was recorded, for
+    /// a larger tensor without a seed, and for a graph that an earlier sweep has freed; ShapeError for a wrong seed.
+    void backward(const Tensor& seed, BackwardOptions options = {}) const;
+    void backward(BackwardOptions options = {}) const { backward(Tensor(), options); }
+
+    // For operations
+
+    /// An uninitialised tensor, to be filled through `raw()`.
+    static Tensor empty(const Shape& shape);
+    /// A tensor over memory that another one shares.
+    static Tensor over(Ref<Storage> storage, const Shape& shape) {
+        Tensor result;
+        result.body_ = Ref<detail::TensorBody>(new detail::TensorBody(std::move(storage), shape));
+        return result;
+    }
+    /// The elements of a tensor under construction; unlike mutable_data, does not count as a change.
+    Scalar* raw() { return body_->storage->data(); }
+    const Ref<Storage>& storage() const { return body_->storage; }
+    const Ref<Node>& node() const { return body_->node; }
+    void set_node(Ref<Node> node) { body_->node = std::move(node); }
+    /// Whether nobody else can see the value.
+    bool is_sole_owner() const { return body_.is_sole_owner() && body_->storage.is_sole_owner(); }
+    /// Whether both are handles of the same tensor.
+    bool is(const Tensor& other) const { return body_ == other.body_; }
+
+private:
+    static Tensor full_of(const Shape& shape, Scalar value);
+    static Tensor from_array(const Array& array) { return from_values({array.data(), array.size()}, shape_of(array)); }
+    void check_may_change(const char* operation) const;
+
+    Ref<detail::TensorBody> body_;
+};
+
+/// Shape and values, as `tensor({{1, 2}, {3, 4}})`, long ones abbreviated.
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+
+/// How many tensors exist in the program.
+Index live_tensors();
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,61 @@
+# The library twice from one list of sources: float and double.
+
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
+find_package(xtensor REQUIRED)
+find_package(xsimd REQUIRED)
+find_package(fmt REQUIRED)
+find_path(TAPEHEAD_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+find_path(TAPEHEAD_XTENSOR_BLAS_INCLUDE xflens/cxxblas/cxxblas.h REQUIRED)
+find_library(TAPEHEAD_OPENBLAS NAMES openblas PATH_SUFFIXES openblas-openmp REQUIRED)
+find_path(TAPEHEAD_CBLAS_INCLUDE cblas.h PATH_SUFFIXES x86_64-linux-gnu/openblas-openmp openblas-openmp openblas REQUIRED)
+
+# One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
+set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
+foreach(entry autograd layers optim tapehead.hpp)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
+endforeach()
+
+# The instruction sets that the kernels in autograd/kernels/simd are compiled for; the best is chosen at run time.
+set(TAPEHEAD_ISAS baseline)
+set(TAPEHEAD_ISA_FLAGS_baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND TAPEHEAD_ISAS avx2 avx512)
+  set(TAPEHEAD_ISA_FLAGS_avx2 -mavx2 -mfma)
+  set(TAPEHEAD_ISA_FLAGS_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # its own AVX-512 intrinsics set off these (GCC bug 105593)
+    list(APPEND TAPEHEAD_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
+endif()
+
+file(GLOB TAPEHEAD_SOURCES CONFIGURE_DEPENDS
+  ${PROJECT_SOURCE_DIR}/autograd/*.cpp ${PROJECT_SOURCE_DIR}/autograd/ops/*.cpp ${PROJECT_SOURCE_DIR}/autograd/kernels/*.cpp
+  ${PROJECT_SOURCE_DIR}/layers/*.cpp ${PROJECT_SOURCE_DIR}/optim/*.cpp)
+
+function(tapehead_add_library name scalar)
+  add_library(${name} ${TAPEHEAD_SOURCES})
+  add_library(tapehead::${name} ALIAS ${name})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE}
+    PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE})
+  if(scalar STREQUAL "f64")
+    target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
+  endif()
+  target_link_libraries(${name} PUBLIC xtensor Threads::Threads
+    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} fmt::fmt $<BUILD_INTERFACE:tapehead_warnings>)
+
+  foreach(isa IN LISTS TAPEHEAD_ISAS)
+    add_library(${name}_${isa} OBJECT ${PROJECT_SOURCE_DIR}/autograd/kernels/simd/isa.cpp)
+    target_compile_features(${name}_${isa} PRIVATE cxx_std_20)
+    target_compile_definitions(${name}_${isa} PRIVATE TAPEHEAD_ISA=${isa}
+      $<$<STREQUAL:${scalar},f64>:TAPEHEAD_F64>)
+    target_compile_options(${name}_${isa} PRIVATE -O3 -fno-math-errno -fno-trapping-math ${TAPEHEAD_ISA_FLAGS_${isa}})
+    target_include_directories(${name}_${isa} PRIVATE ${TAPEHEAD_INCLUDE})
+    target_link_libraries(${name}_${isa} PRIVATE xsimd OpenMP::OpenMP_CXX $<BUILD_INTERFACE:tapehead_warnings>)
+    set_target_properties(${name}_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_${isa}>)
+    string(TOUPPER ${isa} upper)
+    target_compile_definitions(${name} PRIVATE TAPEHEAD_HAVE_${upper})
+  endforeach()
+endfunction()

@@ -1,0 +1,18 @@
+# What every target of this build shares: build type, warnings, compiler cache.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or MinSizeRel" FORCE)
+endif()
+
+if(TAPEHEAD_CCACHE)
+  find_program(TAPEHEAD_CCACHE_PROGRAM ccache)
+  mark_as_advanced(TAPEHEAD_CCACHE_PROGRAM)
+  if(TAPEHEAD_CCACHE_PROGRAM)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${TAPEHEAD_CCACHE_PROGRAM})
+  endif()
+endif()
+
+# Warnings for our own sources: linked privately, never passed on to users.
+add_library(tapehead_warnings INTERFACE)
+target_compile_options(tapehead_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  $<$<BOOL:${TAPEHEAD_WERROR}>:-Werror>)

@@ -1,0 +1,4 @@
+// The whole library in one include.
+#pragma once
+
+#include <tapehead/autograd/autograd.hpp>
