@@ -16,3 +16,10 @@ endif()
 add_library(tapehead_warnings INTERFACE)
 target_compile_options(tapehead_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
   $<$<BOOL:${TAPEHEAD_WERROR}>:-Werror>)
+
+# Sanitizers, for everything in this build: "address,undefined" or "thread" (presets asan and tsan).
+set(TAPEHEAD_SANITIZE "" CACHE STRING "Sanitizers to build with, as for -fsanitize; empty for none")
+if(TAPEHEAD_SANITIZE)
+  add_compile_options(-fsanitize=${TAPEHEAD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TAPEHEAD_SANITIZE})
+endif()
