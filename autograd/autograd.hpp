@@ -2,10 +2,14 @@
 #pragma once
 
 #include <tapehead/autograd/gradcheck.hpp>
+#include <tapehead/autograd/kernels/parallel.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/ops/attention.hpp>
 #include <tapehead/autograd/ops/create.hpp>
+#include <tapehead/autograd/ops/cross_entropy.hpp>
 #include <tapehead/autograd/ops/dropout.hpp>
 #include <tapehead/autograd/ops/indexing.hpp>
+#include <tapehead/autograd/ops/losses.hpp>
 #include <tapehead/autograd/ops/matmul.hpp>
 #include <tapehead/autograd/ops/normalization.hpp>
 #include <tapehead/autograd/ops/pointwise.hpp>

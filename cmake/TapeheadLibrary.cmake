@@ -37,13 +37,14 @@ function(tapehead_add_library name scalar)
   add_library(${name} ${TAPEHEAD_SOURCES})
   add_library(tapehead::${name} ALIAS ${name})
   target_compile_features(${name} PUBLIC cxx_std_20)
-  target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE}
+  target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE})
+  target_include_directories(${name} SYSTEM
     PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE})
   if(scalar STREQUAL "f64")
     target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
   endif()
   target_link_libraries(${name} PUBLIC xtensor Threads::Threads
-    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} fmt::fmt $<BUILD_INTERFACE:tapehead_warnings>)
+    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} fmt::fmt $<BUILD_INTERFACE:xsimd> $<BUILD_INTERFACE:tapehead_warnings>)
 
   foreach(isa IN LISTS TAPEHEAD_ISAS)
     add_library(${name}_${isa} OBJECT ${PROJECT_SOURCE_DIR}/autograd/kernels/simd/isa.cpp)

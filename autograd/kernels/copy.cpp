@@ -1,9 +1,11 @@
-// Moving elements: loops over memory, plain enough for any compiler to make them fast.
+// Moving elements: loops over memory, plain enough for any compiler to make them fast, but for the square of a transpose.
 #include <tapehead/autograd/kernels/copy.hpp>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+
+#include <xsimd/xsimd.hpp>
 
 #include <tapehead/autograd/kernels/parallel.hpp>
 #include <tapehead/autograd/kernels/strips.hpp>
@@ -87,26 +89,43 @@ void copy_rows(const Loops& loops, const Scalar* x, Scalar* y) {
 }
 
 constexpr Index tile = 64 / sizeof(Scalar);  // elements of a cache line
+constexpr Index band = 4 * tile;            // lines read from a page of x before the next page
 
-/// y[r, c] = x[r, c] over rows × columns, where x runs fastest along r and y along c: reads and writes whole cache lines.
-void copy_tile(Axis r, Axis c, Index rows, Index columns, const Scalar* x, Scalar* y) {
-    if (rows == tile && columns == tile && r.x == 1 && c.y == 1) {
-        for (Index i = 0; i < tile; ++i)
-            for (Index j = 0; j < tile; ++j) y[i * r.y + j] = x[i + j * c.x];
-        return;
+using Vec = xsimd::batch<Scalar>;   // of the smallest instruction set, which is all that a transpose needs
+constexpr Index square = Vec::size;  // 4 or 2
+
+/// y[i, j] = x[j, i] of a square, in registers: interleaving rows j and j + square/2 transposes in log₂(square) rounds.
+void transpose_square(const Scalar* x, Index x_stride, Scalar* y, Index y_stride) {
+    Vec rows[square], next[square];
+    for (Index j = 0; j < square; ++j) rows[j] = Vec::load_unaligned(x + j * x_stride);
+    for (Index round = 1; round < square; round *= 2) {
+        for (Index j = 0; j < square / 2; ++j) {
+            next[2 * j] = xsimd::zip_lo(rows[j], rows[j + square / 2]);
+            next[2 * j + 1] = xsimd::zip_hi(rows[j], rows[j + square / 2]);
+        }
+        for (Index j = 0; j < square; ++j) rows[j] = next[j];
     }
+    for (Index i = 0; i < square; ++i) rows[i].store_unaligned(y + i * y_stride);
+}
+
+/// y[r, c] = x[r, c] over rows × columns, where x runs fastest along r and y along c: whole squares where both steps are 1.
+void copy_tile(Axis r, Axis c, Index rows, Index columns, const Scalar* x, Scalar* y) {
+    const bool unit_steps = r.x == 1 && c.y == 1;
+    const Index whole_rows = unit_steps ? rows / square * square : 0, whole_columns = columns / square * square;
+    for (Index i = 0; i < whole_rows; i += square)
+        for (Index j = 0; j < whole_columns; j += square) transpose_square(x + i + j * c.x, c.x, y + i * r.y + j, r.y);
     for (Index i = 0; i < rows; ++i)
-        for (Index j = 0; j < columns; ++j) y[i * r.y + j * c.y] = x[i * r.x + j * c.x];
+        for (Index j = i < whole_rows ? whole_columns : 0; j < columns; ++j) y[i * r.y + j * c.y] = x[i * r.x + j * c.x];
 }
 
 /// The last loop is the fastest of y and loop `fast` that of x: tiles of these two, within all the others.
 void copy_tiles(Loops loops, Index fast, const Scalar* x, Scalar* y) {
     const Axis r = loops.axis[fast], c = loops.axis[loops.rank - 1];
     std::rotate(loops.axis + fast, loops.axis + fast + 1, loops.axis + loops.rank - 1);
-    const Index outer = loops.rank - 2, bands = (r.extent + tile - 1) / tile;
-    parallel_for(loops.size(outer) * bands, grain_of(tile * c.extent), [&](Index begin, Index end) {
+    const Index outer = loops.rank - 2, bands = (r.extent + band - 1) / band;
+    parallel_for(loops.size(outer) * bands, grain_of(band * c.extent), [&](Index begin, Index end) {
         for (Index at = begin; at < end; ++at) {
-            const Index i = at % bands * tile, rows = std::min(tile, r.extent - i);
+            const Index i = at % bands * band, rows = std::min(band, r.extent - i);
             const Scalar* from = x + i * r.x;
             Scalar* to = y + i * r.y;
             loops.locate(outer, at / bands, from, to);

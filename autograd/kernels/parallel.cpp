@@ -7,10 +7,11 @@
 #include <atomic>
 #include <string>
 
-#include <cblas.h>
 #include <omp.h>
 
 #include <tapehead/autograd/error.hpp>
+
+extern "C" void openblas_set_num_threads(int);  // as in OpenBLAS' cblas.h, whose C99 types C++ compilers warn about
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 

@@ -29,7 +29,8 @@ void parallel_for(Index n, Index grain, const F& f) {
         if (n > 0) f(Index{0}, n);
         return;
     }
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(ranges))
+    const int threads = static_cast<int>(ranges);
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (Index r = 0; r < ranges; ++r) f(n * r / ranges, n * (r + 1) / ranges);
 }
 

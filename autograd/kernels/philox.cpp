@@ -103,11 +103,20 @@ void fill_integers(PhiloxKey key, Id low, Id high, Id* y, Index n) {
 }
 
 void dropout(PhiloxKey key, Real p, const Scalar* x, Scalar* y, Index n) {
+    constexpr Index chunk = 16;  // positions whose numbers are drawn before they are used, so that neither waits for the other
     const Scalar scale = p < 1 ? static_cast<Scalar>(1 / (1 - p)) : Scalar{0};
-    each_position(n, [&](Index offset, Index i, Index count) {
-        Scalar u[per_position];
-        uniforms(key, offset, u);
-        for (Index j = 0; j < count; ++j) y[i + j] = u[j] >= p ? x[i + j] * scale : Scalar{0};
+    parallel_for(static_cast<Index>(philox_positions(n)), grain, [&](Index begin, Index end) {
+        for (; begin < end; begin += chunk) {
+            Scalar u[chunk * per_position];
+            const Index stop = std::min(end, begin + chunk), first = begin * per_position;
+            for (Index k = begin; k < stop; ++k) uniforms(key, k, u + (k - begin) * per_position);
+            const Index count = std::min(stop * per_position, n) - first;
+#pragma omp simd
+            for (Index j = 0; j < count; ++j) {
+                const Scalar kept = x[first + j] * scale;
+                y[first + j] = u[j] >= p ? kept : Scalar{0};
+            }
+        }
     });
 }
 

@@ -42,6 +42,7 @@ enum class Reduce { sum, prod, max, min, sum_of_squares };
 struct AdamStep {
     Scalar step_size;      // lr / (1 − β₁ᵗ)
     Scalar beta1, beta2;
+    Scalar rest1, rest2;   // 1 − β, rounded once: 1 − 0.999f is off by 1e-5
     Scalar eps;
     Scalar root_bias2;     // √(1 − β₂ᵗ)
     Scalar shrink;         // 1 − lr λ (decoupled decay), 1 for none
@@ -52,6 +53,24 @@ struct SgdStep {
     Scalar lr, momentum, dampening, l2;
     bool nesterov;
     bool first;            // the buffer starts as the first gradient, undamped
+};
+
+struct RmspropStep {
+    Scalar lr;
+    Scalar alpha, rest;    // 1 − α
+    Scalar eps, momentum, l2;
+    bool centered;
+};
+
+struct AdagradStep {
+    Scalar lr, eps, l2;
+};
+
+struct LionStep {
+    Scalar lr;
+    Scalar beta1, beta2;
+    Scalar rest1, rest2;   // 1 − β
+    Scalar shrink;         // 1 − lr λ
 };
 
 struct Simd {
@@ -86,6 +105,14 @@ struct Simd {
     /// dx = dy − eʸ Σ dy
     void (*log_softmax_backward)(const Scalar* y, const Scalar* dy, Scalar* dx, Index rows, Index n);
 
+    /// q_c = w_c ((1 − ε) [c = target] + ε / n), m = max x, L = log Σ exp(x − m): loss = Σ_c q_c (L − (x_c − m)), shift = m,
+    /// log_sum = L; all 0 for a row whose target is negative. w [n] may be null. target, loss, shift, log_sum: [rows].
+    void (*cross_entropy)(const Scalar* x, const Id* target, const Scalar* w, Real smoothing, Scalar* loss, Scalar* shift,
+                          Scalar* log_sum, Index rows, Index n);
+    /// dx = dy (exp(x − m − L) Σ_c q_c − q); 0 in a row whose target is negative or whose dy is 0. dy: [rows].
+    void (*cross_entropy_backward)(const Scalar* x, const Id* target, const Scalar* w, Real smoothing, const Scalar* shift,
+                                   const Scalar* log_sum, const Scalar* dy, Scalar* dx, Index rows, Index n);
+
     /// x̂ = (x − mean) rstd, y = x̂ w + b, over each row; w and b [n] may be null. mean, rstd: [rows].
     void (*layer_norm)(const Scalar* x, const Scalar* w, const Scalar* b, Scalar* y, Scalar* mean, Scalar* rstd, Index rows,
                        Index n, Scalar eps);
@@ -101,6 +128,10 @@ struct Simd {
     // Optimizer steps on n elements: parameter p and state in place, gradient g.
     void (*sgd)(const SgdStep& s, const Scalar* g, Scalar* p, Scalar* buffer, Index n);
     void (*adam)(const AdamStep& s, const Scalar* g, Scalar* p, Scalar* m, Scalar* v, Index n);
+    /// `mean` may be null unless centered, `buffer` without momentum.
+    void (*rmsprop)(const RmspropStep& s, const Scalar* g, Scalar* p, Scalar* square, Scalar* mean, Scalar* buffer, Index n);
+    void (*adagrad)(const AdagradStep& s, const Scalar* g, Scalar* p, Scalar* sum, Index n);
+    void (*lion)(const LionStep& s, const Scalar* g, Scalar* p, Scalar* m, Index n);
 };
 
 /// The kernels for the best instruction set of this processor (TAPEHEAD_ISA in the environment picks another by name).

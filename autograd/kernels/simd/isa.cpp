@@ -11,6 +11,7 @@
 #define xsimd TAPEHEAD_JOIN(xsimd_, TAPEHEAD_ISA)
 
 #include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/kernels/simd/cross_entropy.hpp>
 #include <tapehead/autograd/kernels/simd/elementwise.hpp>
 #include <tapehead/autograd/kernels/simd/norm.hpp>
 #include <tapehead/autograd/kernels/simd/optimizer.hpp>
@@ -41,12 +42,17 @@ const Simd table = {
     .softmax_backward = softmax_backward,
     .log_softmax = log_softmax,
     .log_softmax_backward = log_softmax_backward,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
     .layer_norm = layer_norm,
     .layer_norm_backward = layer_norm_backward,
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
     .sgd = sgd,
     .adam = adam,
+    .rmsprop = rmsprop,
+    .adagrad = adagrad,
+    .lion = lion,
 };
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA

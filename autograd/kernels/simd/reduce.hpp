@@ -160,7 +160,22 @@ inline void reduce(Reduce f, const Scalar* x, Scalar* y, Index outer, Index n, I
     }
 }
 
-/// What to subtract before exp: the maximum m, or 0 where m is infinite or NaN and speaks for itself.
+/// The largest of a row whose NaN, if any, will show in a sum of its exponentials: here it is passed over.
+inline Scalar row_max(const Scalar* x, Index n) {
+    Vec r0(-infinity), r1 = r0, r2 = r0, r3 = r0;
+    Index i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+        r0 = xsimd::max(load(x + i, Full{}), r0);  // of a NaN and a number, the processor's max takes the second
+        r1 = xsimd::max(load(x + i + lanes, Full{}), r1);
+        r2 = xsimd::max(load(x + i + 2 * lanes, Full{}), r2);
+        r3 = xsimd::max(load(x + i + 3 * lanes, Full{}), r3);
+    }
+    blocks(i, n, [&](Index j, auto part) { r0 = xsimd::max(load(x + j, part, -infinity), r0); });
+    const Vec r = xsimd::max(xsimd::max(r0, r1), xsimd::max(r2, r3));
+    return static_cast<Scalar>(fold(r, -infinity, [](Real a, Real b) { return a > b ? a : b; }));
+}
+
+/// What to subtract before exp: the maximum m, or 0 where m is infinite and speaks for itself.
 inline Scalar exp_shift(Scalar m) { return m - m == 0 ? m : Scalar{0}; }
 
 /// Columns of logsumexp: m = max x, then m + log Σ exp(x − m).
@@ -173,7 +188,7 @@ inline void logsumexp_strip(const Scalar* x, Scalar* y, Index n, Index inner, In
     for (Index j = 0; j < n; ++j) {
         const Scalar* row = x + j * inner + begin;
         blocks(0, width, [&](Index i, auto part) {
-            store(term + i, part, exp_flush(load(row + i, part) - load(shift + i, part)));
+            store(term + i, part, exp(load(row + i, part) - load(shift + i, part)));
         });
 #pragma omp simd
         for (Index i = 0; i < width; ++i) total[i] += static_cast<Real>(term[i]);
@@ -189,9 +204,9 @@ inline void logsumexp(const Scalar* x, Scalar* y, Index outer, Index n, Index in
     parallel_for(outer, 16384 / (n + 1) + 1, [&](Index begin, Index end) {
         for (Index o = begin; o < end; ++o) {
             const Scalar* row = x + o * n;
-            const Scalar shift = exp_shift(static_cast<Scalar>(reduce_run<MaxOf>(row, n)));
+            const Scalar shift = exp_shift(row_max(row, n));
             const Vec m(shift);
-            const Real sum = row_sum(n, [&](Index i, auto part) { return exp_flush(load(row + i, part, -infinity) - m); });
+            const Real sum = row_sum(n, [&](Index i, auto part) { return exp(load(row + i, part, -infinity) - m); });
             y[o] = static_cast<Scalar>(shift + std::log(sum));
         }
     });

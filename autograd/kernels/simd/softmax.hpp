@@ -19,9 +19,9 @@ inline void each_row(Index rows, Index n, Index worth, const F& f) {
 
 /// y = exp(x − m) / Σ exp(x − m), m = max x
 inline void softmax_row(const Scalar* x, Scalar* y, Index n) {
-    const Scalar largest = static_cast<Scalar>(reduce_run<MaxOf>(x, n));
-    const Vec m(largest), zero(Scalar{0});
-    if (largest == -infinity) return blocks(0, n, [&](Index i, auto part) { store(y + i, part, zero); });
+    const Vec m(row_max(x, n));
+    if (m.get(0) == -infinity)  // zeros, and NaN in the place of NaN
+        return blocks(0, n, [&](Index i, auto part) { store(y + i, part, exp(load(x + i, part))); });
     const Real sum = row_sum(n, [&](Index i, auto part) {
         const Vec e = exp_flush(load(x + i, part, -infinity) - m);
         store(y + i, part, e);
@@ -58,7 +58,7 @@ inline void log_softmax(const Scalar* x, Scalar* y, Index rows, Index n) {
     each_row(rows, n, 16384, [&](Index r) {
         const Scalar* row = x + r * n;
         Scalar* to = y + r * n;
-        const Vec m(exp_shift(static_cast<Scalar>(reduce_run<MaxOf>(row, n))));
+        const Vec m(exp_shift(row_max(row, n)));
         const Vec log_sum(static_cast<Scalar>(std::log(
             row_sum(n, [&](Index i, auto part) { return exp_flush(load(row + i, part, -infinity) - m); }))));
         blocks(0, n, [&](Index i, auto part) { store(to + i, part, (load(row + i, part) - m) - log_sum); });

@@ -84,18 +84,47 @@ inline Vec each_lane(Vec a, Vec b, const F& f) {
 inline Vec maximum(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
 inline Vec minimum(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
 
-/// eˣ where results below the smallest normal number may be 0, for sums whose largest term is 1.
-inline Vec exp_flush(Vec x) { return xsimd::exp(x); }
+/// Adding `magic` to a small number rounds it to an integer, which then sits in the low bits of the sum.
+inline constexpr int mantissa_bits = std::numeric_limits<Scalar>::digits - 1;
+inline constexpr Scalar magic = static_cast<Scalar>(single ? 0x1.8p23 : 0x1.8p52);
 
-/// eˣ. xsimd's is infinite from 88.38 (float; 709.1 double) and 0 below −88.38 (−708.4), within the range of the type: move
-/// x towards 0 by s, which is exact there, and multiply by e^±s.
+/// 2ᵏ from t = k + magic, for an exponent k that the type has.
+inline Vec power_of_two(Vec t) {
+    using Bits = xsimd::batch<xsimd::as_integer_t<Scalar>>;
+    const Bits exponent = xsimd::bitwise_cast<Bits>(t) << mantissa_bits;
+    return xsimd::bitwise_cast<Vec>(exponent + xsimd::bitwise_cast<Bits>(Vec(Scalar{1})));
+}
+
+/// eˣ = 2ᵏ eʳ, k = round(x / ln 2), r = x − k ln 2. xsimd's own exp is 0 or infinite too early, and slower.
+struct Exponential {
+    Vec t, k, series;  // t = k + magic; eʳ by its Taylor series, to the accuracy of the type for |r| ≤ ln(2)/2
+
+    explicit Exponential(Vec x) {
+        constexpr Scalar ln2_high = static_cast<Scalar>(single ? 0x1.63p-1 : 0x1.62e42feep-1);  // k times this is exact
+        constexpr Scalar ln2_low = static_cast<Scalar>(single ? -0x1.bd0105c610ca8p-13 : 0x1.a39ef35793c76p-33);
+        t = xsimd::fma(x, Vec(std::numbers::log2e_v<Scalar>), Vec(magic));
+        k = t - Vec(magic);
+        const Vec r = xsimd::fnma(k, Vec(ln2_low), xsimd::fnma(k, Vec(ln2_high), x));
+        constexpr int terms = single ? 7 : 13;
+        Real factorial = 1;
+        for (int i = 2; i <= terms; ++i) factorial *= i;
+        series = Vec(static_cast<Scalar>(1 / factorial));
+        for (int i = terms; i > 0; --i) series = xsimd::fma(series, r, Vec(static_cast<Scalar>(1 / (factorial /= i))));
+    }
+};
+
+/// eˣ for x ≤ 0, where results below the smallest normal number are 0: for sums whose largest term is 1.
+inline Vec exp_flush(Vec x) {
+    const Exponential e(x);
+    return xsimd::select(x < Vec(Scalar{single ? -87 : -708}), Vec(Scalar{0}), e.series * power_of_two(e.t));
+}
+
+/// eˣ. The factor 2ᵏ comes in two halves, each within the range of the type where 2ᵏ may not be.
 inline Vec exp(Vec x) {
-    constexpr Scalar s = single ? 32 : 64, edge = single ? 87 : 708;
-    const Scalar grow = static_cast<Scalar>(single ? 78962960182680.695 : 6.2351490808116169e27);  // eˢ
-    const Mask large = x > Vec(edge), small = x < Vec(-edge);
-    const Vec shift = xsimd::select(large, Vec(s), xsimd::select(small, Vec(-s), Vec(Scalar{0})));
-    const Vec factor = xsimd::select(large, Vec(grow), xsimd::select(small, Vec(1 / grow), Vec(Scalar{1})));
-    return xsimd::exp(x - shift) * factor;
+    const Vec low(Scalar{single ? -104 : -746}), high(Scalar{single ? 89 : 710});  // beyond, eˣ is 0 or infinite
+    const Exponential e(xsimd::max(low, xsimd::min(high, x)));  // the processor's min and max take a NaN that is second
+    const Vec half = xsimd::fma(e.k, Vec(Scalar{0.5}), Vec(magic)), rest = e.t - (half - Vec(magic));
+    return e.series * power_of_two(half) * power_of_two(rest);
 }
 
 /// ln x. xsimd's double version is wrong for denormal numbers: scale those up by 2⁵⁴.
