@@ -157,6 +157,7 @@ private:
     }
 
     void pass(const Ref<Node>& node, const Tensor& dy) {
+        if (node->id == oldest_target_) return;  // nothing that is asked for is older
         check<GradError>(!node->is_released(),
                          "backward: expected a recorded graph, got one that an earlier sweep freed at '{}'; give that sweep "
                          "retain_graph = true",
@@ -164,7 +165,9 @@ private:
         const auto inputs = node->inputs();
         const auto wanted = std::make_unique<bool[]>(inputs.size());
         Vector<Tensor> dx(inputs.size());
-        for (std::size_t i = 0; i < inputs.size(); ++i) wanted[i] = is_wanted(inputs[i].get());
+        bool any_wanted = false;
+        for (std::size_t i = 0; i < inputs.size(); ++i) any_wanted |= wanted[i] = is_wanted(inputs[i].get());
+        if (!any_wanted) return;  // what leads nowhere stays, for a later sweep
         Tensor y;
         if (node->output()) {
             y = Tensor::over(node->output(), node->shape);

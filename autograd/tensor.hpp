@@ -157,7 +157,9 @@ public:
     ///
     /// `seed` is dL/dL, of this tensor's shape; a tensor of one element needs none. Throws GradError if nothing was recorded, for
     /// a larger tensor without a seed, and for a graph that an earlier sweep has freed; ShapeError for a wrong seed.
-    void backward(const Tensor& seed, BackwardOptions options = {}) const;
+    void backward(const Tensor& seed, BackwardOptions options) const;
+    template <std::convertible_to<Tensor> T>  // so that braces alone mean options
+    void backward(const T& seed) const { backward(seed, BackwardOptions()); }
     void backward(BackwardOptions options = {}) const { backward(Tensor(), options); }
 
     // For operations

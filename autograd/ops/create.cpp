@@ -8,6 +8,14 @@
 #include <tapehead/autograd/kernels/simd.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+void check_extents(const char* operation, const Shape& shape) {
+    for (const Index extent : shape)
+        check<ShapeError>(extent >= 0, "{}: expected extents of at least 0, got {}", operation, shape);
+}
+
+}  // namespace
 
 Tensor zeros(const Shape& shape) { return full(shape, 0); }
 Tensor ones(const Shape& shape) { return full(shape, 1); }
@@ -15,7 +23,7 @@ Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0); }
 Tensor ones_like(const Tensor& x) { return full(x.shape(), 1); }
 
 Tensor full(const Shape& shape, Real value) {
-    for (const Index extent : shape) check<ShapeError>(extent >= 0, "full: expected extents of at least 0, got {}", shape);
+    check_extents("full", shape);
     Tensor y = Tensor::empty(shape);
     kernels::simd().fill(static_cast<Scalar>(value), y.raw(), y.numel());
     return y;
@@ -38,12 +46,14 @@ Tensor eye(Index n, Index m) {
 }
 
 Tensor rand(const Shape& shape, Generator& generator) {
+    check_extents("rand", shape);
     Tensor y = Tensor::empty(shape);
     kernels::fill_uniform(generator.take(y.numel()), 0, 1, y.raw(), y.numel());
     return y;
 }
 
 Tensor randn(const Shape& shape, Generator& generator) {
+    check_extents("randn", shape);
     Tensor y = Tensor::empty(shape);
     kernels::fill_normal(generator.take(y.numel()), 0, 1, y.raw(), y.numel());
     return y;
@@ -51,6 +61,7 @@ Tensor randn(const Shape& shape, Generator& generator) {
 
 Ids randint(Id low, Id high, const Shape& shape, Generator& generator) {
     check<ValueError>(low < high, "randint: expected low < high, got {} and {}", low, high);
+    check_extents("randint", shape);
     Ids ids = make_array<Id>(shape);
     kernels::fill_integers(generator.take(shape.numel()), low, high, ids.data(), shape.numel());
     return ids;

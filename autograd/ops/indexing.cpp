@@ -112,6 +112,7 @@ Tensor gather(const Tensor& x, Index axis, const Ids& ids) {
 Tensor scatter_add(const Tensor& x, Index axis, const Ids& ids, const Tensor& source) {
     axis = normalize_axis("scatter_add", axis, x.dim());
     const Shape shape = shape_of(ids);
+    check<ShapeError>(shape.rank() == x.dim(), "scatter_add: expected ids with as many axes as {}, got {}", x.shape(), shape);
     check<ShapeError>(source.dim() == shape.rank(), "scatter_add: expected a source with as many axes as ids {}, got {}", shape,
                       source.shape());
     check<ShapeError>(shape[axis] <= source.shape()[axis], "scatter_add: expected ids that fit into source {}, got {}",

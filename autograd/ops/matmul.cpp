@@ -76,7 +76,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       bias ? bias.shape() : Shape());
     Shape shape = x.shape();
     shape[-1] = weight.size(0);
-    const Tensor rows = gemm(reshape(x, {x.numel() / std::max<Index>(1, x.size(-1)), x.size(-1)}), false, weight, true);
+    const Index count = x.shape().slice(0, x.dim() - 1).numel();
+    const Tensor rows = gemm(reshape(x, {count, x.size(-1)}), false, weight, true);
     return reshape(bias ? rows + bias : rows, shape);
 }
 

@@ -33,7 +33,7 @@ Tensor reduce_runs(Tensor x, const Shape& axes, bool keepdim, F reduce_run) {
         x = reduce_run(x, AxisView(x.shape(), axes[first], axes[last] + 1), shape);
         last = first - 1;
     }
-    return x.shape() == final_shape ? x : Tensor::over(x.storage(), final_shape);
+    return Tensor::over(x.storage(), final_shape);  // a tensor of its own even where no axis is reduced
 }
 
 Tensor reduce(Reduce f, const Tensor& x, const Shape& axes, bool keepdim) {

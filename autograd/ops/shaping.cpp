@@ -143,6 +143,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     Shape full = shape;
     for (Index axis = 1; axis <= std::min(x.dim(), shape.rank()); ++axis)
         if (shape[-axis] == -1) full[-axis] = x.shape()[-axis];
+    for (const Index extent : full) check<ShapeError>(extent >= 0, "expand: expected extents of at least 0, got {}", shape);
     check_broadcasts_to("expand", x.shape(), full);
     if (full == x.shape()) return x;
     const Shape own = row_major_strides(x.shape());
