@@ -2,3 +2,5 @@
 #pragma once
 
 #include <tapehead/autograd/autograd.hpp>
+#include <tapehead/layers/layers.hpp>
+#include <tapehead/optim/optim.hpp>

@@ -1,0 +1,71 @@
+// MultiHeadAttention, step by step; see attention.hpp.
+#include <tapehead/layers/attention.hpp>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/reduce.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+#include <tapehead/layers/init.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+/// [B, T, E] → [B, H, T, D]
+Tensor split_heads(const Tensor& x, Index heads) {
+    return permute(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
+}
+
+/// [B, H, T, D] → [B, T, E]
+Tensor merge_heads(const Tensor& x) { return flatten(permute(x, {0, 2, 1, 3}), 2, 3); }
+
+void check_sequence(const char* what, const Tensor& x, const Linear& projection) {
+    check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1), "MultiHeadAttention: expected {} [B, T, {}], got {}",
+                      what, projection.weight.size(1), x.shape());
+}
+
+}  // namespace
+
+MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, MultiHeadAttentionOptions options)
+    : q_proj(embed_dim, embed_dim, options.bias),
+      k_proj(options.kdim ? options.kdim : embed_dim, embed_dim, options.bias),
+      v_proj(options.vdim ? options.vdim : embed_dim, embed_dim, options.bias),
+      out_proj(embed_dim, embed_dim, options.bias),
+      num_heads(heads),
+      dropout(options.dropout) {
+    check<ValueError>(heads > 0 && embed_dim % heads == 0, "MultiHeadAttention: expected heads that divide embed_dim {}, got {}",
+                      embed_dim, heads);
+    check<ValueError>(0 <= dropout && dropout <= 1, "MultiHeadAttention: expected a dropout in [0, 1], got {}", dropout);
+    for (Linear* projection : {&q_proj, &k_proj, &v_proj, &out_proj}) {
+        init::xavier_uniform_(projection->weight);
+        if (projection->bias) init::zeros_(projection->bias);
+    }
+}
+
+AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                         const AttentionMask& mask, bool average) const {
+    check_sequence("query", query, q_proj);
+    check_sequence("key", key, k_proj);
+    check_sequence("value", value, v_proj);
+    check<ShapeError>(key.size(1) == value.size(1) && query.size(0) == key.size(0) && query.size(0) == value.size(0),
+                      "MultiHeadAttention: expected one batch, and as many keys as values, got query {}, key {} and value {}",
+                      query.shape(), key.shape(), value.shape());
+    const Tensor q = split_heads(q_proj(query), num_heads);                  // [B, H, Tq, D]
+    const Tensor k = split_heads(k_proj(key), num_heads);                    // [B, H, Tk, D]
+    const Tensor v = split_heads(v_proj(value), num_heads);                  // [B, H, Tk, D]
+    auto [heads, weights] = scaled_dot_product_attention_with_weights(       // [B, H, Tq, D], [B, H, Tq, Tk]
+        q, k, v, {.mask = mask, .dropout = dropout, .training = training});
+    const Tensor output = out_proj(merge_heads(heads));                      // [B, Tq, E]
+    return {output, average ? mean(weights, 1) : weights};
+}
+
+Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionMask& mask) const {
+    return forward_with_weights(query, key, value, mask).output;
+}
+
+void MultiHeadAttention::visit(Visitor& v) {
+    v("q_proj", q_proj);
+    v("k_proj", k_proj);
+    v("v_proj", v_proj);
+    v("out_proj", out_proj);
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

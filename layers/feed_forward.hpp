@@ -1,0 +1,27 @@
+// FeedForward: the position-wise network of the Transformer.
+#pragma once
+
+#include <tapehead/layers/activations.hpp>
+#include <tapehead/layers/dropout.hpp>
+#include <tapehead/layers/linear.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// FFN(x) = W₂ dropout(f(W₁ x + b₁)) + b₂: [..., E] → [..., E]  (Vaswani et al. 2017, section 3.3, with f = relu).
+struct FeedForward : Layer {
+    Linear linear1, linear2;  // E → hidden → E
+    Dropout dropout;
+    Activation activation;
+
+    /// Throws ValueError for extents below 1 and a probability outside [0, 1].
+    FeedForward(Index embed_dim, Index hidden_dim, Real dropout_p = 0, Activation f = relu)
+        : linear1(embed_dim, hidden_dim), linear2(hidden_dim, embed_dim), dropout(dropout_p), activation(f) {}
+    Tensor forward(const Tensor& x) const override { return linear2(dropout(activation(linear1(x)))); }
+    void visit(Visitor& v) override {
+        v("linear1", linear1);
+        v("linear2", linear2);
+        v("dropout", dropout);
+    }
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

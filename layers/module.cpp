@@ -1,0 +1,143 @@
+// The walks over a module's members; see module.hpp.
+#include <tapehead/layers/module.hpp>
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <locale>
+#include <memory>
+#include <ostream>
+#include <typeinfo>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+/// A count with thousands separated: 44,140,544.
+std::string grouped(Index n) {
+    std::string digits = std::to_string(n);
+    for (auto place = static_cast<Index>(digits.size()) - 3; place > 0; place -= 3) digits.insert(static_cast<std::size_t>(place), ",");
+    return digits;
+}
+
+void append(std::string& list, const std::string& entry) { list += (list.empty() ? "" : ", ") + entry; }
+
+/// The tensor of that name, or null.
+const Tensor* find(const NamedTensors& tensors, const std::string& name) {
+    const auto entry = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
+    return entry == tensors.end() ? nullptr : &entry->tensor;
+}
+
+}  // namespace
+
+void Visitor::operator()(const std::string& name, Tensor& tensor) {
+    if (tensor && on_tensor_) on_tensor_(prefix_ + name, tensor);
+}
+
+void Visitor::operator()(const std::string& name, Module& module) {
+    if (on_module_) on_module_(prefix_ + name, module);
+    const std::size_t length = prefix_.size();
+    prefix_ += name + ".";
+    module.visit(*this);
+    prefix_.resize(length);
+}
+
+NamedTensors Module::named_parameters() {
+    NamedTensors parameters;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) {
+        const bool is_known = std::any_of(parameters.begin(), parameters.end(),
+                                          [&](const NamedTensor& parameter) { return parameter.tensor.is(tensor); });
+        if (tensor.requires_grad() && !is_known) parameters.push_back({name, tensor});
+    });
+    visit(visitor);
+    return parameters;
+}
+
+std::vector<Tensor> Module::parameters() {
+    std::vector<Tensor> parameters;
+    for (const auto& [name, tensor] : named_parameters()) parameters.push_back(tensor);
+    return parameters;
+}
+
+Index Module::num_parameters() {
+    Index n = 0;
+    for (const Tensor& parameter : parameters()) n += parameter.numel();
+    return n;
+}
+
+void Module::zero_grad() {
+    for (Tensor& parameter : parameters()) parameter.zero_grad();
+}
+
+void Module::train(bool on) {
+    training = on;
+    Visitor visitor({}, [on](const std::string&, Module& module) { module.training = on; });
+    visit(visitor);
+}
+
+NamedTensors Module::state_dict() {
+    NamedTensors state;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) { state.push_back({name, clone(tensor.detach())}); });
+    visit(visitor);
+    return state;
+}
+
+void Module::load_state_dict(const NamedTensors& state) {
+    NamedTensors own;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) { own.push_back({name, tensor}); });
+    visit(visitor);
+
+    std::string missing, unexpected, misshapen;
+    for (const auto& [name, tensor] : own) {
+        const Tensor* source = find(state, name);
+        if (!source) append(missing, name);
+        else if (source->shape() != tensor.shape())
+            append(misshapen, fmt::format("{} {} instead of {}", name, source->shape(), tensor.shape()));
+    }
+    for (const auto& [name, tensor] : state)
+        if (!find(own, name)) append(unexpected, name);
+    check<StateError>(missing.empty() && unexpected.empty() && misshapen.empty(),
+                      "load_state_dict: expected the tensors of {}, got: missing [{}], unexpected [{}], of another shape [{}]",
+                      type_name(*this), missing, unexpected, misshapen);
+
+    const no_grad off;
+    for (auto& [name, tensor] : own) tensor.copy_(*find(state, name));
+}
+
+std::string type_name(const Module& module) {
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> demangled(
+        abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
+    std::string name = status == 0 ? demangled.get() : typeid(module).name();
+    name = name.substr(0, name.find('<'));
+    const std::size_t colon = name.rfind(':');
+    return colon == std::string::npos ? name : name.substr(colon + 1);
+}
+
+std::ostream& operator<<(std::ostream& out, const Module& constant) {
+    // visit is not const, so that it can hand out members to be changed; printing changes none.
+    auto& module = const_cast<Module&>(constant);
+    const auto indent = [&](const std::string& name) -> std::ostream& {
+        const auto depth = std::count(name.begin(), name.end(), '.') + 1;
+        return out << "\n" << std::string(static_cast<std::size_t>(2 * depth), ' ') << name.substr(name.rfind('.') + 1);
+    };
+    const auto describe = [&](Module& m) {
+        out << type_name(m);
+        if (const Index n = m.num_parameters()) out << ", " << grouped(n) << " parameters";
+    };
+    describe(module);
+    Visitor visitor([&](const std::string& name, Tensor& tensor) { indent(name) << " " << tensor.shape(); },
+                    [&](const std::string& name, Module& m) {
+                        indent(name) << ": ";
+                        describe(m);
+                    });
+    module.visit(visitor);
+    return out;
+}
+
+Tensor make_parameter(const Shape& shape) { return Tensor::empty(shape).requires_grad_(); }
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,94 @@
+// Module: what every layer is. A plain struct with public members that names each of them once, in `visit`.
+//
+// Parameters, modes, counting, saving and printing are each one walk over `visit`; there is nothing to register.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tapehead/autograd/named.hpp>
+#include <tapehead/autograd/tensor.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+struct Module;
+
+/// A walk over the members of a module, depth first, with their full names ("encoder.layers.0.norm1.weight").
+class Visitor {
+public:
+    using OnTensor = std::function<void(const std::string& name, Tensor& tensor)>;
+    using OnModule = std::function<void(const std::string& name, Module& module)>;
+
+    explicit Visitor(OnTensor on_tensor, OnModule on_module = {})
+        : on_tensor_(std::move(on_tensor)), on_module_(std::move(on_module)) {}
+
+    /// A tensor of the module; an undefined one is passed over.
+    void operator()(const std::string& name, Tensor& tensor);
+    /// A module inside the module.
+    void operator()(const std::string& name, Module& module);
+    /// A module that may be absent.
+    template <class M>
+    void operator()(const std::string& name, std::optional<M>& module) {
+        if (module) (*this)(name, *module);
+    }
+
+private:
+    OnTensor on_tensor_;
+    OnModule on_module_;
+    std::string prefix_;
+};
+
+/// The base of all layers and models.
+///
+///     struct Linear : Layer {
+///         Tensor weight, bias;
+///         Tensor forward(const Tensor& x) const override { return linear(x, weight, bias); }
+///         void visit(Visitor& v) override { v("weight", weight); v("bias", bias); }
+///     };
+///
+/// Copies share their tensors, as tensors themselves do; `load_state_dict` makes two modules of equal but separate values.
+struct Module {
+    bool training = true;  ///< whether dropout acts; set for a whole tree by train() and eval()
+
+    virtual ~Module() = default;
+    /// Names every tensor and module among the members.
+    virtual void visit(Visitor& v) = 0;
+
+    /// The tensors that require grad, each once even if it is used in several places, with the first of its names.
+    NamedTensors named_parameters();
+    std::vector<Tensor> parameters();
+    /// How many numbers the parameters hold.
+    Index num_parameters();
+
+    /// Clears the gradient of every parameter.
+    void zero_grad();
+    /// Sets the mode of this module and all inside it.
+    void train(bool on = true);
+    void eval() { train(false); }
+
+    /// Copies of all tensors by name.
+    NamedTensors state_dict();
+    /// Copies values into the tensors of the same names. Throws StateError listing every name that is missing, unexpected or of
+    /// another shape, and then changes nothing.
+    void load_state_dict(const NamedTensors& state);
+};
+
+/// A module from one tensor to one tensor.
+struct Layer : Module {
+    virtual Tensor forward(const Tensor& x) const = 0;
+    Tensor operator()(const Tensor& x) const { return forward(x); }
+};
+
+/// The tree of a module: names, types, shapes and parameter counts.
+std::ostream& operator<<(std::ostream& out, const Module& module);
+
+/// The name of a module's type, without namespaces.
+std::string type_name(const Module& module);
+
+/// A new uninitialised parameter, for the functions in init.hpp to fill.
+Tensor make_parameter(const Shape& shape);
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

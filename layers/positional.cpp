@@ -1,0 +1,58 @@
+// Positions; see positional.hpp.
+#include <tapehead/layers/positional.hpp>
+
+#include <cmath>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+#include <tapehead/layers/init.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+void check_sequence(const char* operation, const Tensor& x, Index embed_dim, Index first) {
+    check<ShapeError>(x.dim() == 3 && x.size(2) == embed_dim, "{}: expected x [B, T, {}], got {}", operation, embed_dim, x.shape());
+    check<IndexError>(first >= 0, "{}: expected a first position of at least 0, got {}", operation, first);
+}
+
+}  // namespace
+
+Tensor sinusoidal_positions(Index length, Index embed_dim, Index first) {
+    check<ValueError>(length >= 0 && embed_dim > 0 && first >= 0,
+                      "sinusoidal_positions: expected length and first >= 0 and embed_dim > 0, got {}, {} and {}", length, first,
+                      embed_dim);
+    Tensor table = Tensor::empty({length, embed_dim});
+    for (Index t = 0; t < length; ++t)
+        for (Index e = 0; e < embed_dim; ++e) {
+            const Real exponent = static_cast<Real>(e - e % 2) / static_cast<Real>(embed_dim);
+            const Real angle = static_cast<Real>(first + t) / std::pow(10000.0, exponent);
+            table.raw()[t * embed_dim + e] = static_cast<Scalar>(e % 2 ? std::cos(angle) : std::sin(angle));
+        }
+    return table;
+}
+
+SinusoidalPositionalEncoding::SinusoidalPositionalEncoding(Index embed_dim, Index max_length)
+    : table(sinusoidal_positions(max_length, embed_dim)) {}
+
+Tensor SinusoidalPositionalEncoding::forward(const Tensor& x, Index first) const {
+    check_sequence("SinusoidalPositionalEncoding", x, table.size(1), first);
+    const Index length = x.size(1);
+    return x + (first + length <= table.size(0) ? slice(table, 0, first, first + length)
+                                                : sinusoidal_positions(length, table.size(1), first));
+}
+
+LearnedPositionalEncoding::LearnedPositionalEncoding(Index max_length, Index embed_dim) {
+    check<ValueError>(max_length > 0 && embed_dim > 0, "LearnedPositionalEncoding: expected extents of at least 1, got {} and {}",
+                      max_length, embed_dim);
+    weight = init::normal_(make_parameter({max_length, embed_dim}), 0, 0.02);
+}
+
+Tensor LearnedPositionalEncoding::forward(const Tensor& x, Index first) const {
+    check_sequence("LearnedPositionalEncoding", x, weight.size(1), first);
+    check<IndexError>(first + x.size(1) <= weight.size(0), "LearnedPositionalEncoding: expected positions in [0, {}), got up to {}",
+                      weight.size(0), first + x.size(1) - 1);
+    return x + slice(weight, 0, first, first + x.size(1));
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

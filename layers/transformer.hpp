@@ -1,0 +1,111 @@
+// The Transformer of "Attention Is All You Need": encoder and decoder layers, their stacks, and the whole.
+//
+// Everything here works on vectors [B, T, E]; embeddings and the projection to a vocabulary belong to the model around it.
+#pragma once
+
+#include <optional>
+
+#include <tapehead/layers/attention.hpp>
+#include <tapehead/layers/dropout.hpp>
+#include <tapehead/layers/feed_forward.hpp>
+#include <tapehead/layers/normalization.hpp>
+#include <tapehead/layers/sequential.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// The sizes and choices of a Transformer; the defaults are the paper's base model.
+struct TransformerOptions {
+    Index embed_dim = 512;
+    Index num_heads = 8;
+    Index num_encoder_layers = 6;
+    Index num_decoder_layers = 6;
+    Index feedforward_dim = 2048;
+    Real dropout = 0.1;              ///< of attention weights, inside the feed-forward network and of each sublayer's output
+    Activation activation = relu;
+    bool norm_first = false;         ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
+    Real layer_norm_eps = 1e-5;
+    std::optional<bool> final_norm = {};  ///< a norm after the last layer of a stack; if not said, where norm_first
+};
+
+/// Self-attention and a feed-forward network, each with dropout, residual and norm: [B, T, E] → [B, T, E]
+/// (Vaswani et al. 2017, section 3.1).
+struct TransformerEncoderLayer : Module {
+    MultiHeadAttention self_attention;
+    FeedForward feed_forward;
+    LayerNorm norm1, norm2;
+    Dropout dropout;
+    bool norm_first;
+
+    explicit TransformerEncoderLayer(const TransformerOptions& options = {});
+    Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
+    Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    void visit(Visitor& v) override;
+};
+
+/// Self-attention, attention to the encoder's output (`memory`) and a feed-forward network, each with dropout, residual and norm:
+/// x [B, Tt, E], memory [B, Ts, E] → [B, Tt, E]  (Vaswani et al. 2017, section 3.1).
+struct TransformerDecoderLayer : Module {
+    MultiHeadAttention self_attention, cross_attention;
+    FeedForward feed_forward;
+    LayerNorm norm1, norm2, norm3;
+    Dropout dropout;
+    bool norm_first;
+
+    explicit TransformerDecoderLayer(const TransformerOptions& options = {});
+    Tensor forward(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
+                   const AttentionMask& memory_mask = {}) const;
+    Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
+                      const AttentionMask& memory_mask = {}) const {
+        return forward(x, memory, self_mask, memory_mask);
+    }
+    void visit(Visitor& v) override;
+};
+
+/// `num_encoder_layers` encoder layers: [B, T, E] → [B, T, E]. With a causal mask it is a decoder-only language model's stack.
+struct TransformerEncoder : Module {
+    ModuleList<TransformerEncoderLayer> layers;
+    std::optional<LayerNorm> norm;
+
+    explicit TransformerEncoder(const TransformerOptions& options = {});
+    Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
+    Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    void visit(Visitor& v) override;
+};
+
+/// `num_decoder_layers` decoder layers: x [B, Tt, E], memory [B, Ts, E] → [B, Tt, E].
+struct TransformerDecoder : Module {
+    ModuleList<TransformerDecoderLayer> layers;
+    std::optional<LayerNorm> norm;
+
+    explicit TransformerDecoder(const TransformerOptions& options = {});
+    Tensor forward(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
+                   const AttentionMask& memory_mask = {}) const;
+    Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
+                      const AttentionMask& memory_mask = {}) const {
+        return forward(x, memory, self_mask, memory_mask);
+    }
+    void visit(Visitor& v) override;
+};
+
+/// Who may attend to whom in a Transformer; the target is causal unless said otherwise.
+struct TransformerMasks {
+    AttentionMask source = {};                       ///< of the encoder, over source positions
+    AttentionMask target = AttentionMask::causal();  ///< of the decoder, over target positions
+    AttentionMask memory = {};                       ///< of the decoder's attention to source positions
+};
+
+/// Encoder and decoder: source [B, Ts, E], target [B, Tt, E] → [B, Tt, E]  (Vaswani et al. 2017, figure 1, without embeddings).
+struct Transformer : Module {
+    TransformerEncoder encoder;
+    TransformerDecoder decoder;
+
+    /// All matrices start Xavier uniform. Throws ValueError for sizes that do not fit.
+    explicit Transformer(const TransformerOptions& options = {});
+    Tensor forward(const Tensor& source, const Tensor& target, const TransformerMasks& masks = {}) const;
+    Tensor operator()(const Tensor& source, const Tensor& target, const TransformerMasks& masks = {}) const {
+        return forward(source, target, masks);
+    }
+    void visit(Visitor& v) override;
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR
