@@ -1,6 +1,7 @@
 // What every test includes: Catch2, the library, and comparisons that say where two tensors differ.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,10 +19,18 @@ inline constexpr bool is_f64 = sizeof(Scalar) == 8;
 /// The relative and absolute tolerance for a value that is right to rounding.
 inline constexpr double tolerance = is_f64 ? 1e-9 : 1e-5;
 
-/// Matches a number relatively or, near 0, absolutely.
-inline auto is_close(double expected, double tol = tolerance) {
-    return Catch::WithinRel(expected, tol) || Catch::WithinAbs(expected, tol);
-}
+/// Matches a number relatively or, near 0, absolutely; infinities are equal to themselves.
+class is_close : public Catch::MatcherBase<double> {
+public:
+    explicit is_close(double expected, double tol = tolerance) : expected_(expected), tolerance_(tol) {}
+    bool match(const double& actual) const override {
+        return actual == expected_ || std::abs(actual - expected_) <= tolerance_ * std::max(1.0, std::abs(expected_));
+    }
+    std::string describe() const override { return "is close to " + Catch::Detail::stringify(expected_); }
+
+private:
+    double expected_, tolerance_;
+};
 
 /// Checks shape and every element; NaN equals NaN, infinities are equal to themselves.
 inline void check_close(const Tensor& actual, const Tensor& expected, double tol = tolerance) {

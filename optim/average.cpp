@@ -1,0 +1,77 @@
+// Averages of weights; see average.hpp.
+#include <tapehead/optim/average.hpp>
+
+#include <algorithm>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+ExponentialMovingAverage::ExponentialMovingAverage(const Parameters& parameters, AverageOptions options)
+    : parameters_(parameters), options_(options) {
+    check<ValueError>(0 <= options.decay && options.decay < 1, "ExponentialMovingAverage: expected decay in [0, 1), got {}",
+                      options.decay);
+    detail::check_parameters("ExponentialMovingAverage", parameters);
+    for (const auto& [name, parameter] : parameters_) averages_.push_back({name, clone(parameter.detach())});
+}
+
+void ExponentialMovingAverage::check_not_swapped(const char* operation) const {
+    check<StateError>(!is_swapped_, "{}: expected the parameters' own values in place, got the averages; swap() back first",
+                      operation);
+}
+
+void ExponentialMovingAverage::update() {
+    check_not_swapped("update");
+    const no_grad off;
+    ++updates_;
+    const auto n = static_cast<Real>(updates_);
+    const Real decay = options_.warmup ? std::min(options_.decay, (1 + n) / (10 + n)) : options_.decay;
+    for (std::size_t i = 0; i < averages_.size(); ++i) averages_[i].tensor.mul_(decay).add_(parameters_[i].tensor, 1 - decay);
+}
+
+void ExponentialMovingAverage::swap() {
+    const no_grad off;
+    for (std::size_t i = 0; i < averages_.size(); ++i) {
+        Tensor &average = averages_[i].tensor, &parameter = parameters_[i].tensor;
+        std::swap_ranges(average.mutable_data(), average.mutable_data() + average.numel(), parameter.mutable_data());
+    }
+    is_swapped_ = !is_swapped_;
+}
+
+ExponentialMovingAverage::Applied ExponentialMovingAverage::apply() {
+    check_not_swapped("apply");
+    return Applied(*this);
+}
+
+AverageState ExponentialMovingAverage::state() const {
+    check_not_swapped("state");
+    AverageState result{updates_, {}};
+    for (const auto& [name, average] : averages_) result.averages.push_back({name, clone(average)});
+    return result;
+}
+
+void ExponentialMovingAverage::load_state(const AverageState& state) {
+    check_not_swapped("load_state");
+    std::vector<std::string> differences;
+    std::vector<const Tensor*> found;
+    for (const auto& [name, average] : averages_) {
+        const auto saved =
+            std::find_if(state.averages.begin(), state.averages.end(), [&](const auto& a) { return a.name == name; });
+        found.push_back(saved == state.averages.end() ? nullptr : &saved->tensor);
+        if (!found.back()) differences.push_back(fmt::format("'{}' is missing", name));
+        else if (!*found.back() || found.back()->shape() != average.shape())
+            differences.push_back(fmt::format("'{}' has another shape than {}", name, average.shape()));
+    }
+    for (const auto& saved : state.averages)
+        if (std::find(found.begin(), found.end(), &saved.tensor) == found.end())
+            differences.push_back(fmt::format("'{}' is unexpected", saved.name));
+    check<StateError>(differences.empty() && state.updates >= 0,
+                      "load_state: expected averages of these parameters, got {} updates of others: {}", state.updates,
+                      fmt::join(differences, "; "));
+    const no_grad off;
+    for (std::size_t i = 0; i < averages_.size(); ++i) averages_[i].tensor.copy_(*found[i]);
+    updates_ = state.updates;
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,149 @@
+// What all update rules share; see optimizer.hpp.
+#include <tapehead/optim/optimizer.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/create.hpp>
+#include <tapehead/autograd/ops/shaping.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+/// What in the names and shapes of a saved parameter does not fit the own one, appended to a list.
+void compare(const Trained& own, const OptimizerState::Parameter& saved, const std::vector<std::string>& state_names,
+             std::vector<std::string>& differences) {
+    if (saved.shape != own.parameter.shape())
+        differences.push_back(fmt::format("'{}' has shape {} instead of {}", own.name, saved.shape, own.parameter.shape()));
+    if (saved.steps < 0) differences.push_back(fmt::format("'{}' has {} steps", own.name, saved.steps));
+    const std::size_t expected = saved.steps > 0 ? state_names.size() : 0;
+    if (saved.tensors.size() != expected)
+        differences.push_back(fmt::format("'{}' has {} state tensors instead of {}", own.name, saved.tensors.size(), expected));
+    for (std::size_t i = 0; i < std::min(expected, saved.tensors.size()); ++i) {
+        const auto& [name, tensor] = saved.tensors[i];
+        if (name != state_names[i])
+            differences.push_back(fmt::format("'{}' has state '{}' instead of '{}'", own.name, name, state_names[i]));
+        else if (!tensor || tensor.shape() != own.parameter.shape())
+            differences.push_back(fmt::format("'{}' has '{}' of shape {}", own.name, name, tensor ? tensor.shape() : Shape()));
+    }
+}
+
+}  // namespace
+
+void detail::check_in_range(const char* kind, const char* name, Real value, HyperparameterRange range) {
+    check<ValueError>(range.low <= value && value < range.below, "{}: expected {} in [{}, {}), got {}", kind, name, range.low,
+                      range.below, value);
+}
+
+void Optimizer::set_groups(const std::vector<Parameters>& groups, std::vector<Real> lrs) {
+    check<ValueError>(!groups.empty(), "{}: expected groups of parameters, got none", kind_);
+    check<ValueError>(groups.size() == 1 || lrs[0] > 0,
+                      "{}: expected lr > 0 in the first of several groups, which the others are in proportion to, got 0",
+                      kind_);
+    Parameters all;
+    for (const Parameters& group : groups) {
+        check<ValueError>(!group.empty(), "{}: expected parameters in each group, got none", kind_);
+        all.insert(all.end(), group.begin(), group.end());
+    }
+    detail::check_parameters(kind_.c_str(), all);
+    for (const auto& [name, tensor] : all)
+        check<GradError>(tensor.requires_grad() && tensor.is_leaf(),
+                         "{}: expected leaves that require grad, got '{}', which {}", kind_, name,
+                         tensor.requires_grad() ? "is the result of an operation" : "requires none");
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (const auto& [name, tensor] : groups[g]) trained_.push_back({name, tensor, static_cast<Index>(g), 0, {}});
+    initial_lrs_ = std::move(lrs);
+    lr_ = initial_lrs_[0];
+}
+
+void Optimizer::step() {
+    const no_grad off;
+    for (Trained& trained : trained_) {
+        const Tensor gradient = trained.parameter.grad();
+        if (!gradient) continue;
+        if (trained.steps == 0) {
+            const std::size_t n = state_names(trained.group).size();
+            trained.state.clear();
+            for (std::size_t i = 0; i < n; ++i) trained.state.push_back(zeros(trained.parameter.shape()));
+        }
+        ++trained.steps;
+        update(trained, gradient, lr(trained.group));
+    }
+    ++step_count_;
+}
+
+void Optimizer::zero_grad() {
+    for (Trained& trained : trained_) trained.parameter.zero_grad();
+}
+
+Real Optimizer::lr(Index group) const {
+    const auto n = static_cast<Index>(initial_lrs_.size());
+    check<IndexError>(0 <= group && group < n, "lr: expected a group below {}, got {}", n, group);
+    return group == 0 ? lr_ : initial_lrs_[static_cast<std::size_t>(group)] * (lr_ / initial_lrs_[0]);
+}
+
+void Optimizer::set_lr(Real lr) {
+    check<ValueError>(0 <= lr && std::isfinite(lr), "set_lr: expected a finite lr that is not negative, got {}", lr);
+    lr_ = lr;
+}
+
+OptimizerState Optimizer::state() const {
+    OptimizerState result{kind_, step_count_, lr_, {}};
+    for (std::size_t g = 0; g < initial_lrs_.size(); ++g) result.groups.push_back({hyperparameters(static_cast<Index>(g)), {}});
+    for (const Trained& trained : trained_) {
+        const auto names = state_names(trained.group);
+        OptimizerState::Parameter saved{trained.name, trained.parameter.shape(), trained.steps, {}};
+        for (std::size_t i = 0; i < trained.state.size(); ++i) saved.tensors.push_back({names[i], clone(trained.state[i])});
+        result.groups[static_cast<std::size_t>(trained.group)].parameters.push_back(std::move(saved));
+    }
+    return result;
+}
+
+void Optimizer::check_groups(const OptimizerState& state) const {
+    check<StateError>(state.kind == kind_, "load_state: expected the state of {}, got that of '{}'", kind_, state.kind);
+    check<StateError>(state.groups.size() == initial_lrs_.size(), "load_state: expected {} groups of parameters, got {}",
+                      initial_lrs_.size(), state.groups.size());
+    for (std::size_t g = 0; g < state.groups.size(); ++g) {
+        std::vector<std::string> own, saved;
+        for (const auto& [name, value] : hyperparameters(static_cast<Index>(g))) own.push_back(name);
+        for (const auto& [name, value] : state.groups[g].hyperparameters) saved.push_back(name);
+        check<StateError>(own == saved, "load_state: expected the hyperparameters {}, got {}", fmt::join(own, ", "),
+                          fmt::join(saved, ", "));
+    }
+}
+
+void Optimizer::load_parameters(const OptimizerState& state, const std::vector<std::vector<std::string>>& state_names,
+                                std::vector<Real> lrs) {
+    std::vector<std::string> differences;
+    std::vector<const OptimizerState::Parameter*> found;  // of each own parameter
+    for (const Trained& own : trained_) {
+        const auto g = static_cast<std::size_t>(own.group);
+        const auto& saved = state.groups[g].parameters;
+        const auto entry = std::find_if(saved.begin(), saved.end(), [&](const auto& p) { return p.name == own.name; });
+        found.push_back(entry == saved.end() ? nullptr : &*entry);
+        if (found.back()) compare(own, *found.back(), state_names[g], differences);
+        else differences.push_back(fmt::format("'{}' is missing in group {}", own.name, g));
+    }
+    for (std::size_t g = 0; g < state.groups.size(); ++g)
+        for (const auto& saved : state.groups[g].parameters)
+            if (std::find(found.begin(), found.end(), &saved) == found.end())
+                differences.push_back(fmt::format("'{}' in group {} is unexpected", saved.name, g));
+    check<StateError>(differences.empty(), "load_state: expected the parameters of this {}, got others: {}", kind_,
+                      fmt::join(differences, "; "));
+    check<StateError>(state.step_count >= 0 && 0 <= state.lr && std::isfinite(state.lr) && (lrs.size() == 1 || lrs[0] > 0),
+                      "load_state: expected a step count and learning rates, got {} and {}", state.step_count, state.lr);
+
+    std::vector<Trained> loaded = trained_;
+    for (std::size_t i = 0; i < loaded.size(); ++i) {
+        loaded[i].steps = found[i]->steps;
+        loaded[i].state.clear();
+        for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(clone(saved.tensor.detach()));
+    }
+    trained_ = std::move(loaded);
+    initial_lrs_ = std::move(lrs);
+    lr_ = state.lr;
+    step_count_ = state.step_count;
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,255 @@
+// Optimizer: what all update rules share. Groups of parameters, the learning rate, skipping, counting, state in and out.
+//
+// Knows tensors and their gradients, nothing of layers. What differs is a rule (sgd.hpp, adam.hpp ...): a plain struct with the
+// hyperparameters as members, a `visit` that names each of them once, and `update`, one step of one parameter.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <tapehead/autograd/shape.hpp>
+#include <tapehead/optim/parameters.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+/// The values that a hyperparameter may have: low ≤ x < below.
+struct HyperparameterRange {
+    Real low = 0;
+    Real below = std::numeric_limits<Real>::infinity();
+};
+
+/// A walk over the hyperparameters of an optimizer: checking, saving and loading are each one.
+class HyperparameterVisitor {
+public:
+    using Function = std::function<void(const char* name, Real& value, HyperparameterRange range)>;
+
+    explicit HyperparameterVisitor(Function f) : f_(std::move(f)) {}
+
+    void operator()(const char* name, Real& value, HyperparameterRange range = {}) const { f_(name, value, range); }
+    void operator()(const char* name, Index& value, HyperparameterRange range = {}) const {
+        Real number = static_cast<Real>(value);
+        f_(name, number, range);
+        value = static_cast<Index>(number);
+    }
+    void operator()(const char* name, bool& value) const {
+        Real number = value;
+        f_(name, number, {0, 2});
+        value = number != 0;
+    }
+
+private:
+    Function f_;
+};
+
+/// One parameter in an optimizer, and what is remembered for it.
+struct Trained {
+    std::string name;
+    Tensor parameter;
+    Index group = 0;
+    Index steps = 0;            ///< updates so far; in `update`, this one included
+    std::vector<Tensor> state;  ///< what the rule's state_names name, of the parameter's shape; 0 at the first step
+};
+
+/// All that an optimizer remembers, as copies: plain data, to be saved and put back.
+struct OptimizerState {
+    struct Hyperparameter {
+        std::string name;
+        Real value = 0;
+    };
+    struct Parameter {
+        std::string name;
+        Shape shape;
+        Index steps = 0;       ///< updates so far: fewer than the optimizer's steps where it had no gradient in some
+        NamedTensors tensors;  ///< momentum and the like, of the parameter's shape; none before its first step
+    };
+    struct Group {
+        std::vector<Hyperparameter> hyperparameters;
+        std::vector<Parameter> parameters;
+    };
+
+    std::string kind;  ///< "Adam"
+    Index step_count = 0;
+    Real lr = 0;  ///< the current one of the first group; the groups' hyperparameters have those they began with
+    std::vector<Group> groups;
+};
+
+/// Changes parameters so that a loss falls, by the gradients that `backward` left in them.
+///
+///     AdamW optimizer(model.named_parameters(), {.lr = 3e-4});
+///     optimizer.zero_grad();
+///     loss.backward();
+///     optimizer.step();
+///
+/// Learning rates: each group begins with the `lr` of its options. The optimizer's `lr()` is that of its first group;
+/// `set_lr`, which schedules call, gives the first group the new one and changes every other group's by the same factor, so
+/// that a group with a tenth of the first group's rate keeps a tenth of it.
+class Optimizer {
+public:
+    virtual ~Optimizer() = default;
+    Optimizer(const Optimizer&) = delete;  // schedules refer to it
+    Optimizer& operator=(const Optimizer&) = delete;
+
+    /// Updates every parameter that has a gradient, in place; the others, and what is remembered for them, stay as they are.
+    void step();
+    /// Clears the gradients.
+    void zero_grad();
+
+    /// The learning rate of a group, the first unless said otherwise. Throws IndexError.
+    Real lr(Index group = 0) const;
+    /// Changes the learning rate of the first group to `lr`, and those of the others in proportion. Throws ValueError unless
+    /// 0 ≤ lr < ∞.
+    void set_lr(Real lr);
+
+    /// How often `step` was called.
+    Index step_count() const { return step_count_; }
+    /// The name of the rule: "Adam".
+    const std::string& kind() const { return kind_; }
+
+    /// A copy of all that the optimizer remembers.
+    OptimizerState state() const;
+    /// Takes over a state, hyperparameters and learning rate included; what belongs to a parameter is found by its name.
+    ///
+    /// Throws StateError listing what differs (kind, groups, hyperparameters, names, shapes), ValueError for a hyperparameter
+    /// out of range, and then changes nothing.
+    virtual void load_state(const OptimizerState& state) = 0;
+
+protected:
+    explicit Optimizer(const char* kind) : kind_(kind) {}
+
+    /// Takes in the groups' parameters and learning rates. Throws ValueError or GradError.
+    void set_groups(const std::vector<Parameters>& groups, std::vector<Real> lrs);
+
+    /// Throws StateError unless kind, number of groups and names of hyperparameters are these.
+    void check_groups(const OptimizerState& state) const;
+    /// Takes over all but the hyperparameters. Throws StateError, and then changes nothing.
+    void load_parameters(const OptimizerState& state, const std::vector<std::vector<std::string>>& state_names,
+                         std::vector<Real> lrs);
+
+private:
+    virtual std::vector<OptimizerState::Hyperparameter> hyperparameters(Index group) const = 0;
+    virtual std::vector<std::string> state_names(Index group) const = 0;
+    virtual void update(Trained& trained, const Tensor& gradient, Real lr) const = 0;
+
+    std::string kind_;
+    std::vector<Trained> trained_;
+    std::vector<Real> initial_lrs_;
+    Real lr_ = 0;
+    Index step_count_ = 0;
+};
+
+/// What a rule is: hyperparameters and one step of one parameter.
+///
+/// `visit` names the hyperparameters, `lr` among them, with their ranges; `state_names` says how many tensors are remembered for
+/// a parameter. A rule may also have `validate() const`, for hyperparameters that depend on each other, and
+/// `check_parameter(const NamedTensor&) const`, for parameters it cannot train; both throw ValueError.
+template <class Rule>
+concept UpdateRule = requires(Rule rule, const Rule& constant, const HyperparameterVisitor& v, const Tensor& gradient,
+                              Trained& t) {
+    { Rule::kind } -> std::convertible_to<const char*>;
+    { rule.lr } -> std::convertible_to<Real>;
+    rule.visit(v);
+    { constant.state_names() } -> std::same_as<std::vector<std::string>>;
+    constant.update(t, gradient, Real{});
+};
+
+namespace detail {
+
+/// Throws ValueError for a hyperparameter out of range.
+void check_in_range(const char* kind, const char* name, Real value, HyperparameterRange range);
+
+template <class Rule>
+void check_rule(Rule rule) {
+    rule.visit(HyperparameterVisitor(
+        [](const char* name, Real& value, HyperparameterRange range) { check_in_range(Rule::kind, name, value, range); }));
+    if constexpr (requires { rule.validate(); }) rule.validate();
+}
+
+/// The rule with the hyperparameters of a state, in the order of `visit`. Throws ValueError.
+template <class Rule>
+Rule loaded_rule(Rule rule, const std::vector<OptimizerState::Hyperparameter>& saved) {
+    auto next = saved.begin();
+    rule.visit(HyperparameterVisitor([&](const char* name, Real& value, HyperparameterRange range) {
+        check_in_range(Rule::kind, name, next->value, range);
+        value = (next++)->value;
+    }));
+    check_rule(rule);
+    return rule;
+}
+
+}  // namespace detail
+
+/// The optimizer of a rule.
+///
+///     Adam one(parameters, {.lr = 1e-3, .betas = {0.9, 0.98}});
+///     AdamW two({{matrices, {.weight_decay = 0.1}}, {others, {.weight_decay = 0}}});
+///
+/// The constructors throw ValueError for a hyperparameter out of range, an empty group, a name or tensor that comes twice, and
+/// GradError for a parameter that is not a leaf that requires grad.
+template <UpdateRule Rule>
+class OptimizerOf final : public Optimizer {
+public:
+    /// Parameters with hyperparameters of their own.
+    struct Group {
+        Parameters parameters;
+        Rule options;
+    };
+
+    explicit OptimizerOf(const Parameters& parameters, const Rule& options = {})
+        : OptimizerOf(std::vector<Group>{{parameters, options}}) {}
+
+    explicit OptimizerOf(const std::vector<Group>& groups) : Optimizer(Rule::kind) {
+        std::vector<Parameters> parameters;
+        for (const Group& group : groups) {
+            detail::check_rule(group.options);
+            if constexpr (requires(const NamedTensor& p) { group.options.check_parameter(p); })
+                for (const NamedTensor& parameter : group.parameters) group.options.check_parameter(parameter);
+            parameters.push_back(group.parameters);
+            rules_.push_back(group.options);
+        }
+        set_groups(parameters, lrs(rules_));
+    }
+
+    void load_state(const OptimizerState& state) override {
+        check_groups(state);
+        std::vector<Rule> loaded;
+        std::vector<std::vector<std::string>> names;
+        for (std::size_t g = 0; g < rules_.size(); ++g) {
+            loaded.push_back(detail::loaded_rule(rules_[g], state.groups[g].hyperparameters));
+            names.push_back(loaded[g].state_names());
+        }
+        load_parameters(state, names, lrs(loaded));
+        rules_ = std::move(loaded);
+    }
+
+    /// The hyperparameters of a group as they were given or loaded; for the current learning rate see `lr`.
+    const Rule& options(Index group = 0) const { return rules_.at(static_cast<std::size_t>(group)); }
+
+private:
+    static std::vector<Real> lrs(const std::vector<Rule>& rules) {
+        std::vector<Real> result;
+        for (const Rule& rule : rules) result.push_back(rule.lr);
+        return result;
+    }
+
+    std::vector<OptimizerState::Hyperparameter> hyperparameters(Index group) const override {
+        std::vector<OptimizerState::Hyperparameter> result;
+        Rule rule = options(group);
+        rule.visit(HyperparameterVisitor([&](const char* name, Real& value, HyperparameterRange) {
+            result.push_back({name, value});
+        }));
+        return result;
+    }
+
+    std::vector<std::string> state_names(Index group) const override { return options(group).state_names(); }
+
+    void update(Trained& trained, const Tensor& gradient, Real lr) const override {
+        options(trained.group).update(trained, gradient, lr);
+    }
+
+    std::vector<Rule> rules_;
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,33 @@
+// Lists of parameters; see parameters.hpp.
+#include <tapehead/optim/parameters.hpp>
+
+#include <unordered_set>
+
+#include <tapehead/autograd/check.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+Parameters::Parameters(const std::vector<Tensor>& tensors) {
+    reserve(tensors.size());
+    for (const Tensor& tensor : tensors) push_back({std::to_string(size()), tensor});
+}
+
+SplitParameters split_parameters(const Parameters& parameters, const std::function<bool(const NamedTensor&)>& is_chosen) {
+    SplitParameters parts;
+    for (const NamedTensor& parameter : parameters) (is_chosen(parameter) ? parts.chosen : parts.rest).push_back(parameter);
+    return parts;
+}
+
+void detail::check_parameters(const char* operation, const Parameters& parameters) {
+    check<ValueError>(!parameters.empty(), "{}: expected parameters, got none", operation);
+    std::unordered_set<std::string> names;
+    std::unordered_set<const Storage*> values;
+    for (const auto& [name, tensor] : parameters) {
+        check<ValueError>(tensor.defined(), "{}: expected tensors, got an undefined one as '{}'", operation, name);
+        check<ValueError>(names.insert(name).second, "{}: expected each name once, got '{}' twice", operation, name);
+        check<ValueError>(values.insert(tensor.storage().get()).second, "{}: expected each tensor once, got that of '{}' twice",
+                          operation, name);
+    }
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR
