@@ -9,7 +9,8 @@ namespace {
 
 void check_norm(const char* operation, const Shape& shape, Real eps) {
     const bool has_extents = !shape.empty() && *std::min_element(shape.begin(), shape.end()) > 0;
-    check<ValueError>(has_extents && eps >= 0, "{}: expected extents of at least 1 and eps >= 0, got {} and {}", operation, shape, eps);
+    check<ValueError>(has_extents && eps >= 0, "{}: expected extents of at least 1 and eps >= 0, got {} and {}", operation,
+                      shape, eps);
 }
 
 }  // namespace

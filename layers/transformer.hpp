@@ -20,9 +20,9 @@ struct TransformerOptions {
     Index num_encoder_layers = 6;
     Index num_decoder_layers = 6;
     Index feedforward_dim = 2048;
-    Real dropout = 0.1;              ///< of attention weights, inside the feed-forward network and of each sublayer's output
+    Real dropout = 0.1;  ///< of attention weights, inside the feed-forward network and of each sublayer's output
     Activation activation = relu;
-    bool norm_first = false;         ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
+    bool norm_first = false;  ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
     Real layer_norm_eps = 1e-5;
     std::optional<bool> final_norm = {};  ///< a norm after the last layer of a stack; if not said, where norm_first
 };

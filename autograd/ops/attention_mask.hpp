@@ -39,13 +39,12 @@ public:
 
     // Arrays of numbers are no flags, and flags are no numbers to be added.
     template <class E>
-        requires(!std::same_as<typename E::value_type, bool>)
-    static AttentionMask allow(const xt::xexpression<E>& numbers) = delete;
+    requires(!std::same_as<typename E::value_type, bool>) static AttentionMask
+        allow(const xt::xexpression<E>& numbers) = delete;
     template <class E>
-        requires(!std::same_as<typename E::value_type, bool>)
-    static AttentionMask keys(const xt::xexpression<E>& numbers) = delete;
+    requires(!std::same_as<typename E::value_type, bool>) static AttentionMask keys(const xt::xexpression<E>& numbers) = delete;
     template <class E>
-        requires std::same_as<typename E::value_type, bool>
+    requires std::same_as<typename E::value_type, bool>
     static AttentionMask bias(const xt::xexpression<E>& flags) = delete;
 
     /// Both masks: a query may attend where both let it; biases add up.

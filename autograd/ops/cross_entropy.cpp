@@ -73,8 +73,8 @@ Ids readable(const Classes& classes) {
     return ids;
 }
 
-/// −w_target x_target of each row [M, C] → [M]; 0 with gradient 0 where the target does not count. `chain` is a product in which
-/// 0 · ∞ = 0.
+/// −w_target x_target of each row [M, C] → [M]; 0 with gradient 0 where the target does not count. `chain` is a product in
+/// which 0 · ∞ = 0.
 Tensor nll_rows(const Tensor& x, const Classes& classes, const Tensor& weight) {
     if (x.numel() == 0) return sum(x, 1);  // no row, or all ignored
     Ids ids = readable(classes);
@@ -116,8 +116,9 @@ Tensor cross_entropy_rows(const Tensor& x, const Classes& classes, const Tensor&
 
 /// Σ w_target over the targets that count.
 Tensor counted(const Classes& classes, const Tensor& weight) {
-    if (weight && weight.numel() > 0) return sum(masked_fill(index_select(weight, 0, readable(classes)), is_ignored(classes), 0));
-    return Tensor(std::count_if(classes->begin(), classes->end(), [](Id target) { return target >= 0; }));
+    if (!weight || weight.numel() == 0)
+        return Tensor(std::count_if(classes->begin(), classes->end(), [](Id target) { return target >= 0; }));
+    return sum(masked_fill(index_select(weight, 0, readable(classes)), is_ignored(classes), 0));
 }
 
 /// The losses [M] in the shape of the targets, or their sum, or their mean over what counts.

@@ -15,9 +15,10 @@ struct CrossEntropyOptions {
 
 /// −Σ_c q_c log softmax(x)_c with q_c = w_c ((1 − ε) [c = target] + ε / C), without overflow.
 ///
-/// logits [N, C], [N, C, d1, ...] or [C] with targets [N], [N, d1, ...] or []; the losses have the targets' shape. The mean divides
-/// by Σ w_target over the targets that count; if none counts it is 0 with gradient 0. Throws ShapeError; IndexError for a target
-/// outside [0, C) that is not ignore_index; ValueError for ε outside [0, 1]. (Label smoothing: Szegedy et al. 2016)
+/// logits [N, C], [N, C, d1, ...] or [C] with targets [N], [N, d1, ...] or []; the losses have the targets' shape. The mean
+/// divides by Σ w_target over the targets that count; if none counts it is 0 with gradient 0. Throws ShapeError; IndexError for
+/// a target outside [0, C) that is not ignore_index; ValueError for ε outside [0, 1] or batchmean. (Label smoothing: Szegedy et
+/// al. 2016)
 Tensor cross_entropy(const Tensor& logits, const Ids& targets, const CrossEntropyOptions& options = {});
 
 /// The same for target distributions p in the shape of the logits: q_c = w_c ((1 − ε) p_c + ε / C).

@@ -1,7 +1,8 @@
-// Einstein's notation: an equation read into one label per axis, then sums, diagonals, and one product for each pair of operands.
+// Einstein's notation: an equation read into one label per axis, then sums, diagonals, and one product for each pair of
+// operands.
 //
-// Made of recorded operations alone, so that every order of derivative is theirs. A label is a letter, or a digit for an axis that
-// "..." stands for; digits are aligned to the last, '7', and are the only ones that broadcast.
+// Made of recorded operations alone, so that every order of derivative is theirs. A label is a letter, or a digit for an axis
+// that "..." stands for; digits are aligned to the last, '7', and are the only ones that broadcast.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -118,7 +119,8 @@ Labels output_labels(std::string_view equation, const Equation& parsed, const st
     const Labels output = expand_ellipsis(parsed.output, static_cast<Index>(digits.size()));
     for (const char label : output)
         check<ValueError>(has(all, label) && std::count(output.begin(), output.end(), label) == 1,
-                          "einsum: expected letters of the operands in the result, each once, got '{}' in \"{}\"", label, equation);
+                          "einsum: expected letters of the operands in the result, each once, got '{}' in \"{}\"", label,
+                          equation);
     return output;
 }
 
@@ -211,7 +213,7 @@ Matrices matrices(const Labelled& x, const Labels& batch, const Labels& rows, co
     return {reshape(transposed ? x.value : permuted(x, batch + rows + columns).value, shape), transposed};
 }
 
-/// The product of two operands, summed over what only they have: batch letters are in both and in the result, contracted ones in
+/// The product of two operands, summed over what only they have: batch letters are in both and in the result, inner ones in
 /// both alone, the others in one and in the result.
 Labelled contract(const Labelled& a, const Labelled& b, const Labels& kept) {
     const Labelled left = summed(a, unite(b.labels, kept)), right = summed(b, unite(a.labels, kept));

@@ -31,7 +31,8 @@ inline void cross_entropy_row(const Scalar* x, Id target, const Scalar* weight, 
     log_sum = static_cast<Scalar>(log_s);
     const Real w = weight ? static_cast<Real>(weight[target]) : 1;
     const Real own = w == 0 || smoothing == 1 ? 0 : (1 - smoothing) * w * (log_s - static_cast<Real>(x[target] - shift));
-    const Real even = smoothing == 0 ? 0 : smoothing / static_cast<Real>(n) * cross_entropy_spread(x, weight, shift, log_sum, n);
+    Real even = 0;
+    if (smoothing != 0) even = smoothing / static_cast<Real>(n) * cross_entropy_spread(x, weight, shift, log_sum, n);
     loss = static_cast<Scalar>(own + even);
 }
 

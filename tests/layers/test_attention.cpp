@@ -1,0 +1,172 @@
+// MultiHeadAttention: against the formula per head, sizes, masks, returned weights, dropout.
+#include <support/testing.hpp>
+
+using namespace testing;
+
+namespace {
+
+Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
+    Generator generator(seed);
+    return randn(shape, generator);
+}
+
+Condition flags(const Shape& shape, const std::vector<bool>& values) {
+    Condition c(shape);
+    std::copy(values.begin(), values.end(), c.raw());
+    return c;
+}
+
+/// Concat(head₁, ..., head_H) Wᴼ with every head computed by itself, from its own columns of the projections.
+Tensor head_by_head(const MultiHeadAttention& m, const Tensor& query, const Tensor& key, const Tensor& value, bool causal) {
+    const Index width = m.q_proj.weight.size(0) / m.num_heads, tq = query.size(1), tk = key.size(1);
+    std::vector<Tensor> heads;
+    for (Index h = 0; h < m.num_heads; ++h) {
+        const auto part = [&](const Linear& projection, const Tensor& x) {
+            const Index first = h * width, last = first + width;
+            const Tensor weight = slice(projection.weight, 0, first, last);
+            return linear(x, weight, projection.bias ? slice(projection.bias, 0, first, last) : Tensor());
+        };
+        const Tensor q = part(m.q_proj, query), k = part(m.k_proj, key), v = part(m.v_proj, value);
+        Tensor scores = matmul(q, transpose(k)) / std::sqrt(static_cast<Real>(width));
+        if (causal) scores = masked_fill(scores, eq(tril(ones({tq, tk}), tk - tq), Tensor(0)), -1e30);
+        heads.push_back(matmul(softmax(scores), v));
+    }
+    return m.out_proj(concat(heads, 2));
+}
+
+}  // namespace
+
+TEST_CASE("multi-head attention equals the paper's formula head by head, with all gradients") {
+    manual_seed(1);
+    for (const bool causal : {false, true}) {
+        MultiHeadAttention m(6, 3, {.kdim = 4, .vdim = 5});
+        for (Linear* projection : {&m.q_proj, &m.k_proj, &m.v_proj, &m.out_proj}) init::normal_(projection->bias);
+        const Tensor query = leaf(numbers({2, 3, 6}, 1)), key = leaf(numbers({2, 4, 4}, 2)),
+                     value = leaf(numbers({2, 4, 5}, 3));
+        const Tensor y = m(query, key, value, causal ? AttentionMask::causal() : AttentionMask());
+        const Tensor expected = head_by_head(m, query, key, value, causal);
+        check_close(y.detach(), expected.detach(), is_f64 ? 1e-13 : 1e-5);
+        std::vector<Tensor> xs = m.parameters();
+        for (const Tensor& x : {query, key, value}) xs.push_back(x);
+        const Tensor seed = numbers(y.shape(), 4);
+        const std::vector<Tensor> dy = grad(y, xs, {.seed = seed}), dexpected = grad(expected, xs, {.seed = seed});
+        for (std::size_t i = 0; i < xs.size(); ++i) check_close(dy[i], dexpected[i], is_f64 ? 1e-12 : 2e-5);
+    }
+}
+
+TEST_CASE("biases, kdim and vdim give the parameter counts of the formula") {
+    CHECK(MultiHeadAttention(4, 2).num_parameters() == 80);
+    CHECK(MultiHeadAttention(4, 2, {.bias = false}).num_parameters() == 64);
+    CHECK(MultiHeadAttention(4, 2, {.kdim = 2, .vdim = 5}).num_parameters() == 76);
+    CHECK_FALSE(MultiHeadAttention(4, 2, {.bias = false}).out_proj.bias.defined());
+}
+
+TEST_CASE("multi-head attention refuses heads that do not divide the width, and rates outside 0 to 1") {
+    CHECK_THROWS_AS(MultiHeadAttention(5, 2), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, 0), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, -2), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, 8), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(0, 1), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, 2, {.dropout = 1.5}), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, 2, {.dropout = -0.5}), ValueError);
+    CHECK_THROWS_AS(MultiHeadAttention(4, 2, {.kdim = -1}), ValueError);
+}
+
+TEST_CASE("multi-head attention takes keys and values of its own widths and refuses others") {
+    const MultiHeadAttention m(4, 2, {.kdim = 2, .vdim = 5});
+    const auto run = [&](const Shape& q, const Shape& k, const Shape& v) { return m(zeros(q), zeros(k), zeros(v)).shape(); };
+    CHECK(run({1, 3, 4}, {1, 6, 2}, {1, 6, 5}) == Shape{1, 3, 4});
+    CHECK_THROWS_AS(run({1, 3, 4}, {1, 6, 4}, {1, 6, 5}), ShapeError);
+    CHECK_THROWS_AS(run({1, 3, 4}, {1, 6, 2}, {1, 6, 4}), ShapeError);
+    CHECK_THROWS_AS(run({1, 3, 5}, {1, 6, 2}, {1, 6, 5}), ShapeError);
+    CHECK_THROWS_AS(run({1, 3, 4}, {1, 6, 2}, {1, 7, 5}), ShapeError);
+    CHECK_THROWS_AS(run({2, 3, 4}, {1, 6, 2}, {1, 6, 5}), ShapeError);
+    CHECK_THROWS_AS(run({1, 3, 4}, {1, 6, 2}, {2, 6, 5}), ShapeError);
+    CHECK_THROWS_AS(run({3, 4}, {6, 2}, {6, 5}), ShapeError);
+    CHECK_THROWS_AS(m(zeros({1, 3, 4})), ShapeError);  // self-attention needs kdim = vdim = embed_dim
+    CHECK_THROWS_WITH(run({1, 3, 4}, {1, 6, 4}, {1, 6, 5}), "MultiHeadAttention: expected key [B, T, 2], got [1, 6, 4]");
+}
+
+TEST_CASE("self-attention is attention of a tensor to itself, and its gradient the sum of three") {
+    manual_seed(2);
+    const MultiHeadAttention m(4, 2);
+    const Tensor x = leaf(numbers({2, 3, 4})), q = leaf(x), k = leaf(x), v = leaf(x);
+    const Tensor y = m(x), separate = m(q, k, v);
+    check_close(y.detach(), separate.detach(), 0);
+    const Tensor seed = numbers({2, 3, 4}, 2);
+    y.backward(seed);
+    separate.backward(seed);
+    check_close(x.grad(), q.grad() + k.grad() + v.grad(), is_f64 ? 1e-13 : 1e-5);
+}
+
+TEST_CASE("the weights are returned per head or as their mean, summing to 1, with the same output") {
+    manual_seed(3);
+    const MultiHeadAttention m(4, 2);
+    const Tensor x = numbers({2, 3, 4}), memory = numbers({2, 5, 4}, 2);
+    const AttentionMask mask = AttentionMask::lengths({5, 3});
+    const auto per_head = m.forward_with_weights(x, memory, memory, mask),
+               averaged = m.forward_with_weights(x, memory, memory, mask, true);
+    CHECK(per_head.weights.shape() == Shape{2, 2, 3, 5});
+    CHECK(averaged.weights.shape() == Shape{2, 3, 5});
+    check_close(averaged.weights.detach(), mean(per_head.weights, 1).detach(), 0);
+    check_close(sum(per_head.weights, -1).detach(), ones({2, 2, 3}), is_f64 ? 1e-14 : 1e-6);
+    check_close(per_head.output.detach(), m(x, memory, memory, mask).detach(), 0);
+    check_close(slice(select(per_head.weights, 0, 1), 2, 3).detach(), zeros({2, 3, 2}), 0);
+}
+
+TEST_CASE("every mask of the operation reaches multi-head attention, and true means may attend there too") {
+    manual_seed(4);
+    MultiHeadAttention m(2, 1, {.bias = false});
+    init::zeros_(m.q_proj.weight);  // all scores 0
+    const auto weights = [&](Index batch, Index time, const AttentionMask& mask) {
+        const Tensor x = numbers({batch, time, 2});
+        return m.forward_with_weights(x, x, x, mask, true).weights.detach();
+    };
+    check_close(weights(2, 2, AttentionMask::keys(flags({2, 2}, {true, false, true, true}))),
+                Tensor{{{1, 0}, {1, 0}}, {{0.5, 0.5}, {0.5, 0.5}}});
+    check_close(weights(1, 3, AttentionMask::keys(flags({1, 3}, {true, true, false}))),
+                Tensor{{{0.5, 0.5, 0}, {0.5, 0.5, 0}, {0.5, 0.5, 0}}});
+    check_close(weights(1, 2, AttentionMask::causal()), Tensor{{{1, 0}, {0.5, 0.5}}});
+    check_close(weights(1, 2, AttentionMask::allow(flags({2, 2}, {false, true, true, false}))), Tensor{{{0, 1}, {1, 0}}});
+    check_close(weights(1, 2, AttentionMask::allow(flags({2, 2}, {false, false, true, true}))), Tensor{{{0, 0}, {0.5, 0.5}}});
+    check_close(weights(1, 2, AttentionMask::bias(Tensor{{0, std::log(3.0)}, {0, 0}})), Tensor{{{0.25, 0.75}, {0.5, 0.5}}});
+    CHECK_THROWS_AS(weights(2, 2, AttentionMask::keys(flags({1, 2}, {true, true}))), ShapeError);
+    CHECK_THROWS_AS(weights(2, 2, AttentionMask::allow(flags({3, 3}, std::vector<bool>(9, true)))), ShapeError);
+}
+
+TEST_CASE("a sequence without any key gets the output bias, and finite gradients") {
+    manual_seed(5);
+    MultiHeadAttention m(4, 2);
+    init::normal_(m.out_proj.bias);
+    const Tensor x = leaf(numbers({2, 3, 4}));
+    const Tensor y = m(x, AttentionMask::lengths({3, 0}));
+    check_close(select(y, 0, 1).detach(), expand(m.out_proj.bias.detach(), {3, 4}), 0);
+    sum(y * numbers({2, 3, 4}, 2)).backward();
+    check_close(select(x.grad(), 0, 1), zeros({3, 4}), 0);
+    for (const Tensor& parameter : m.parameters())
+        for (const Scalar value : parameter.grad().values()) CHECK(std::isfinite(value));
+}
+
+TEST_CASE("padded tokens change nothing for the others, whatever they hold") {
+    manual_seed(6);
+    const MultiHeadAttention m(4, 2);
+    const Tensor memory = numbers({1, 5, 4}), query = numbers({1, 3, 4}, 2);
+    Tensor other = clone(memory);
+    for (Index i = 3 * 4; i < 5 * 4; ++i) other.raw()[i] = std::numeric_limits<Scalar>::quiet_NaN();
+    const Tensor y = m(query, memory, memory, AttentionMask::lengths({3}));
+    check_close(m(query, other, other, AttentionMask::lengths({3})).detach(), y.detach(), is_f64 ? 1e-13 : 1e-6);
+    const Tensor part = slice(memory, 1, 0, 3);
+    check_close(m(query, part, part).detach(), y.detach(), is_f64 ? 1e-13 : 1e-6);
+}
+
+TEST_CASE("dropout of the attention weights acts in training only") {
+    manual_seed(7);
+    MultiHeadAttention m(4, 2, {.dropout = 0.5}), plain(4, 2);
+    plain.load_state_dict(m.state_dict());
+    const Tensor x = numbers({2, 6, 4});
+    CHECK(ne(m(x).detach(), m(x).detach()).any());
+    m.eval();
+    const std::uint64_t before = default_generator().position();
+    check_close(m(x).detach(), plain(x).detach(), 0);
+    CHECK(default_generator().position() == before);
+}

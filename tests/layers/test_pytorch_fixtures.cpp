@@ -1,0 +1,157 @@
+// Layers against PyTorch: outputs, attention weights and every gradient of the fixtures (tests/fixtures/README.md).
+#include <support/safetensors.hpp>
+
+using namespace testing;
+
+namespace {
+
+// In float a stack of layers sums some hundred products of rounded factors; single layers keep five digits.
+constexpr double layer_tolerance = is_f64 ? 1e-9 : 1e-5;
+constexpr double stack_tolerance = is_f64 ? 1e-9 : 5e-5;
+
+void replace(std::string& text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    if (at != std::string::npos) text.replace(at, from.size(), to);
+}
+
+/// PyTorch's tensor ("param." or "grad.param." and its name) for a parameter of ours; the projections of queries, keys and
+/// values are thirds of one packed matrix there, unless their widths differ.
+Tensor torch_tensor(const SafetensorsFile& file, const std::string& kind, std::string name) {
+    replace(name, "self_attention", "self_attn");
+    replace(name, "cross_attention", "multihead_attn");
+    replace(name, "feed_forward.", "");
+    const std::vector<std::string> projections{"q_proj", "k_proj", "v_proj"};
+    for (std::size_t i = 0; i < projections.size(); ++i) {
+        const std::size_t at = name.find(projections[i]);
+        if (at == std::string::npos) continue;
+        const std::string owner = kind + name.substr(0, at), what = name.substr(at + projections[i].size() + 1);
+        if (file.has(owner + projections[i] + "_" + what)) return file.tensor(owner + projections[i] + "_" + what);
+        return chunk(file.tensor(owner + "in_proj_" + what), 3)[i];
+    }
+    return file.tensor(kind + name);
+}
+
+/// Loads PyTorch's parameters, and checks that none is left over.
+void load(Module& module, const SafetensorsFile& file) {
+    NamedTensors state;
+    for (const auto& [name, tensor] : module.state_dict()) state.push_back({name, torch_tensor(file, "param.", name)});
+    module.load_state_dict(state);
+    Index in_file = 0;
+    for (const auto& [name, stored] : file.tensors())
+        if (name.rfind("param.", 0) == 0) in_file += stored.shape.numel();
+    REQUIRE(module.num_parameters() == in_file);
+}
+
+/// Compares the output, and after a sweep from PyTorch's upstream gradient that of every parameter and input.
+void check_against(const SafetensorsFile& file, Module& module, const Tensor& y, const NamedTensors& inputs, double tol) {
+    check_close(y.detach(), file.tensor("output.y"), tol);
+    y.backward(file.tensor("upstream.y"));
+    std::size_t compared = 0;
+    for (const auto& [name, parameter] : module.named_parameters()) {
+        INFO("gradient of " << name);
+        REQUIRE(parameter.grad().defined());
+        check_close(parameter.grad(), torch_tensor(file, "grad.param.", name), tol);
+    }
+    for (const auto& [name, input] : inputs) {
+        INFO("gradient of " << name);
+        REQUIRE(input.grad().defined());
+        check_close(input.grad(), file.tensor("grad." + name), tol);
+        ++compared;
+    }
+    std::size_t given = 0;
+    for (const auto& [name, stored] : file.tensors())
+        if (name.rfind("grad.", 0) == 0 && name.rfind("grad.param.", 0) != 0) ++given;
+    CHECK(compared == given);
+}
+
+AttentionMask keys_mask(const SafetensorsFile& file, const std::string& name) {
+    return file.has(name) ? AttentionMask::keys(file.condition(name)) : AttentionMask();
+}
+
+AttentionMask allow_mask(const SafetensorsFile& file) {
+    return file.has("mask.allow") ? AttentionMask::allow(file.condition("mask.allow")) : AttentionMask();
+}
+
+TransformerOptions options_of(const nlohmann::json& arguments) {
+    TransformerOptions options{.embed_dim = arguments["d_model"],
+                               .num_heads = arguments["nhead"],
+                               .num_encoder_layers = arguments.value("num_encoder_layers", Index{1}),
+                               .num_decoder_layers = arguments.value("num_decoder_layers", Index{1}),
+                               .feedforward_dim = arguments["dim_feedforward"],
+                               .dropout = arguments["dropout"],
+                               .activation = arguments["activation"] == "gelu" ? gelu : relu,
+                               .norm_first = arguments["norm_first"]};
+    if (arguments.contains("final_norm")) options.final_norm = arguments["final_norm"].get<bool>();
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("multi-head attention agrees with PyTorch in outputs, weights and all gradients") {
+    for (const std::string name :
+         {"mha_self", "mha_self_no_bias", "mha_cross_kdim_vdim", "mha_causal", "mha_key_padding", "mha_float_mask"}) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        const auto arguments = file.arguments();
+        MultiHeadAttention m(arguments["embed_dim"], arguments["num_heads"],
+                             {.bias = arguments.value("bias", true),
+                              .kdim = arguments.value("kdim", Index{0}),
+                              .vdim = arguments.value("vdim", Index{0})});
+        load(m, file);
+        NamedTensors inputs;
+        for (const std::string input : {"input.query", "input.key", "input.value"})
+            inputs.push_back({input, leaf(file.tensor(input))});
+        AttentionMask mask = allow_mask(file) & keys_mask(file, "mask.keys_valid");
+        if (file.has("mask.bias")) {
+            inputs.push_back({"mask.bias", leaf(file.tensor("mask.bias"))});
+            mask = mask & AttentionMask::bias(inputs.back().tensor);
+        }
+        const auto [y, weights] = m.forward_with_weights(inputs[0].tensor, inputs[1].tensor, inputs[2].tensor, mask);
+        check_close(weights.detach(), file.tensor("output.attn_weights"), layer_tolerance);
+        check_against(file, m, y, inputs, layer_tolerance);
+        if (name != "mha_causal") continue;
+        m.zero_grad();
+        for (NamedTensor& input : inputs) input.tensor.zero_grad();
+        check_against(file, m, m(inputs[0].tensor, inputs[1].tensor, inputs[2].tensor, AttentionMask::causal()), inputs,
+                      layer_tolerance);
+    }
+}
+
+TEST_CASE("encoder layers agree with PyTorch in outputs and all gradients") {
+    for (const std::string name : {"encoder_layer_post", "encoder_layer_pre", "encoder_layer_pre_gelu"}) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        TransformerEncoderLayer m(options_of(file.arguments()));
+        load(m, file);
+        const Tensor x = leaf(file.tensor("input.src"));
+        const Tensor y = m(x, allow_mask(file) & keys_mask(file, "mask.keys_valid"));
+        check_against(file, m, y, {{"input.src", x}}, layer_tolerance);
+    }
+}
+
+TEST_CASE("decoder layers agree with PyTorch in outputs and all gradients") {
+    for (const std::string name : {"decoder_layer_post", "decoder_layer_pre"}) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        TransformerDecoderLayer m(options_of(file.arguments()));
+        load(m, file);
+        const Tensor x = leaf(file.tensor("input.tgt")), memory = leaf(file.tensor("input.memory"));
+        const Tensor y = m(x, memory, allow_mask(file), keys_mask(file, "mask.memory_keys_valid"));
+        check_against(file, m, y, {{"input.tgt", x}, {"input.memory", memory}}, layer_tolerance);
+    }
+}
+
+TEST_CASE("whole Transformers agree with PyTorch in outputs and all gradients") {
+    for (const std::string name : {"transformer_post", "transformer_pre", "transformer_post_no_final_norm"}) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        Transformer m(options_of(file.arguments()));
+        load(m, file);
+        const Tensor source = leaf(file.tensor("input.src")), target = leaf(file.tensor("input.tgt"));
+        const Tensor y = m(source, target,
+                           {.source = keys_mask(file, "mask.src_keys_valid"),
+                            .target = allow_mask(file),
+                            .memory = keys_mask(file, "mask.memory_keys_valid")});
+        check_against(file, m, y, {{"input.src", source}, {"input.tgt", target}}, stack_tolerance);
+    }
+}

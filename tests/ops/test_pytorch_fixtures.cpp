@@ -1,0 +1,110 @@
+// Operations against PyTorch: values and every gradient of the op_* fixtures (tests/fixtures/README.md).
+#include <support/safetensors.hpp>
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+using namespace testing;
+
+namespace {
+
+/// An operation of the inputs of its file, which are leaves, by name; the file has the rest.
+using Operation = std::function<Tensor(const std::map<std::string, Tensor>&, const SafetensorsFile&)>;
+
+Index axis_of(const SafetensorsFile& file) { return file.arguments().at("dim"); }
+Axes axes_of(const SafetensorsFile& file) { return file.arguments().contains("dim") ? Axes(axis_of(file)) : Axes(); }
+Real correction_of(const SafetensorsFile& file) { return file.arguments().at("unbiased").get<bool>() ? 1 : 0; }
+
+/// f of "input.x".
+template <class F>
+Operation of_x(F f) {
+    return [=](const std::map<std::string, Tensor>& in, const SafetensorsFile& file) { return f(in.at("input.x"), file); };
+}
+
+Tensor norm_of(const Tensor& x, const SafetensorsFile& file) {
+    const auto p = file.arguments().at("p");
+    return norm(x, p.is_string() ? std::numeric_limits<Real>::infinity() : p.get<Real>(), axes_of(file));
+}
+
+Tensor attention_of(const std::map<std::string, Tensor>& in, const SafetensorsFile& file) {
+    const AttentionMask mask = file.has("mask.allow") ? AttentionMask::allow(file.condition("mask.allow")) : AttentionMask();
+    return scaled_dot_product_attention(in.at("input.q"), in.at("input.k"), in.at("input.v"), {.mask = mask});
+}
+
+Tensor layer_norm_of(const std::map<std::string, Tensor>& in, const SafetensorsFile& file) {
+    const auto arguments = file.arguments();
+    Shape shape;
+    for (const auto& extent : arguments.at("normalized_shape")) shape.push_back(extent.get<Index>());
+    return layer_norm(in.at("input.x"), shape, in.at("param.weight"), in.at("param.bias"), arguments.at("eps"));
+}
+
+/// The operation of every op_* file.
+const std::map<std::string, Operation>& operations() {
+    using File = SafetensorsFile;
+    static const Operation softplus_of = of_x([](const Tensor& x, const File& file) {
+        const Real beta = file.arguments().at("beta");
+        return softplus(beta * x) / beta;
+    });
+    static const Operation prod_of = of_x([](const Tensor& x, const File& file) { return prod(x, axes_of(file)); });
+    static const Operation var_of = of_x([](const Tensor& x, const File& f) { return var(x, axis_of(f), correction_of(f)); });
+    static const Operation std_of =
+        of_x([](const Tensor& x, const File& f) { return tapehead::std(x, axis_of(f), correction_of(f)); });
+    static const std::map<std::string, Operation> all{
+        {"op_gelu", of_x([](const Tensor& x, const File&) { return gelu(x); })},
+        {"op_gelu_tanh", of_x([](const Tensor& x, const File&) { return gelu_tanh(x); })},
+        {"op_softplus", softplus_of},
+        {"op_softplus_beta", softplus_of},
+        {"op_elu", of_x([](const Tensor& x, const File& file) { return elu(x, file.arguments().at("alpha").get<Real>()); })},
+        {"op_cumsum", of_x([](const Tensor& x, const File& file) { return cumsum(x, axis_of(file)); })},
+        {"op_prod", prod_of},
+        {"op_prod_zero", prod_of},
+        {"op_prod_dim_zeros", prod_of},
+        {"op_logsumexp", of_x([](const Tensor& x, const File& file) { return logsumexp(x, axis_of(file)); })},
+        {"op_var_unbiased", var_of},
+        {"op_var_biased", var_of},
+        {"op_std_unbiased", std_of},
+        {"op_std_biased", std_of},
+        {"op_norm_1", of_x(norm_of)},
+        {"op_norm_2", of_x(norm_of)},
+        {"op_norm_3", of_x(norm_of)},
+        {"op_norm_inf", of_x(norm_of)},
+        {"op_norm_all", of_x(norm_of)},
+        {"op_layer_norm", layer_norm_of},
+        {"op_attention", attention_of},
+        {"op_attention_causal", attention_of},
+        {"op_embedding_padding_idx", [](const std::map<std::string, Tensor>& in, const File& file) {
+             return embedding(file.ids("input.indices"), in.at("param.weight"), file.arguments().at("padding_idx").get<Id>());
+         }}};
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("every fixture of an operation is compared") {
+    std::set<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(TAPEHEAD_FIXTURES))
+        if (entry.path().stem().string().rfind("op_", 0) == 0) files.insert(entry.path().stem().string());
+    std::set<std::string> compared;
+    for (const auto& [name, operation] : operations()) compared.insert(name);
+    CHECK(files == compared);
+}
+
+TEST_CASE("operations agree with PyTorch in values and all gradients") {
+    for (const auto& [name, operation] : operations()) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        std::map<std::string, Tensor> inputs;
+        for (const auto& [key, stored] : file.tensors())
+            if (file.has("grad." + key)) inputs[key] = leaf(file.tensor(key));
+        REQUIRE(!inputs.empty());
+        const Tensor y = operation(inputs, file);
+        check_close(y.detach(), file.tensor("output.y"));
+        y.backward(file.tensor("upstream.y"));
+        for (const auto& [key, input] : inputs) {
+            INFO("gradient of " << key);
+            REQUIRE(input.grad().defined());
+            check_close(input.grad(), file.tensor("grad." + key));
+        }
+    }
+}
