@@ -2,7 +2,6 @@
 #pragma once
 
 #include <tapehead/autograd/gradcheck.hpp>
-#include <tapehead/autograd/kernels/parallel.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/attention.hpp>
 #include <tapehead/autograd/ops/create.hpp>
@@ -18,3 +17,4 @@
 #include <tapehead/autograd/ops/softmax.hpp>
 #include <tapehead/autograd/sweep.hpp>
 #include <tapehead/autograd/tape.hpp>
+#include <tapehead/autograd/threads.hpp>

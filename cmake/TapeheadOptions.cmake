@@ -8,13 +8,18 @@ if(TAPEHEAD_CCACHE)
   find_program(TAPEHEAD_CCACHE_PROGRAM ccache)
   mark_as_advanced(TAPEHEAD_CCACHE_PROGRAM)
   if(TAPEHEAD_CCACHE_PROGRAM)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${TAPEHEAD_CCACHE_PROGRAM})
+    # With precompiled headers, ccache must be told that nothing here depends on macros or times inside them.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TAPEHEAD_CCACHE_PROGRAM})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      add_compile_options(-fpch-preprocess)
+    endif()
   endif()
 endif()
 
 # Warnings for our own sources: linked privately, never passed on to users.
 add_library(tapehead_warnings INTERFACE)
 target_compile_options(tapehead_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # set off by std::string itself (GCC bug 105651)
   $<$<BOOL:${TAPEHEAD_WERROR}>:-Werror>)
 
 # Sanitizers, for everything in this build: "address,undefined" or "thread" (presets asan and tsan).

@@ -2,6 +2,8 @@
 #include <tapehead/layers/attention.hpp>
 
 #include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/reduce.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
 #include <tapehead/layers/init.hpp>
@@ -16,6 +18,16 @@ Tensor split_heads(const Tensor& x, Index heads) {
 
 /// [B, H, T, D] → [B, T, E]
 Tensor merge_heads(const Tensor& x) { return flatten(permute(x, {0, 2, 1, 3}), 2, 3); }
+
+/// Keys or values [B, Tk, E] with those that no query may attend to replaced by 0 if a NaN or infinity is among the numbers, since
+/// a projection would spread it into the gradient of its weights.
+Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape& shape) {
+    if (mask.empty() || all_finite(x)) return x;
+    const std::optional<Condition> allowed = mask.allowed(shape);
+    if (!allowed) return x;
+    const Tensor reached = amax(expand(as_tensor(*allowed), shape), {1, 2});  // [B, Tk]
+    return where(unsqueeze(reached, 2) > 0, x, 0);
+}
 
 void check_sequence(const char* what, const Tensor& x, const Linear& projection) {
     check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1), "MultiHeadAttention: expected {} [B, T, {}], got {}",
@@ -48,9 +60,10 @@ AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, co
     check<ShapeError>(key.size(1) == value.size(1) && query.size(0) == key.size(0) && query.size(0) == value.size(0),
                       "MultiHeadAttention: expected one batch, and as many keys as values, got query {}, key {} and value {}",
                       query.shape(), key.shape(), value.shape());
+    const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
     const Tensor q = split_heads(q_proj(query), num_heads);                  // [B, H, Tq, D]
-    const Tensor k = split_heads(k_proj(key), num_heads);                    // [B, H, Tk, D]
-    const Tensor v = split_heads(v_proj(value), num_heads);                  // [B, H, Tk, D]
+    const Tensor k = split_heads(k_proj(readable(key, mask, shape)), num_heads);    // [B, H, Tk, D]
+    const Tensor v = split_heads(v_proj(readable(value, mask, shape)), num_heads);  // [B, H, Tk, D]
     auto [heads, weights] = scaled_dot_product_attention_with_weights(       // [B, H, Tq, D], [B, H, Tq, Tk]
         q, k, v, {.mask = mask, .dropout = dropout, .training = training});
     const Tensor output = out_proj(merge_heads(heads));                      // [B, Tq, E]

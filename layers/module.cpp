@@ -19,7 +19,8 @@ namespace {
 /// A count with thousands separated: 44,140,544.
 std::string grouped(Index n) {
     std::string digits = std::to_string(n);
-    for (auto place = static_cast<Index>(digits.size()) - 3; place > 0; place -= 3) digits.insert(static_cast<std::size_t>(place), ",");
+    for (auto place = static_cast<Index>(digits.size()) - 3; place > 0; place -= 3)
+        digits.insert(static_cast<std::size_t>(place), 1, ',');
     return digits;
 }
 

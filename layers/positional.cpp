@@ -42,9 +42,9 @@ Tensor SinusoidalPositionalEncoding::forward(const Tensor& x, Index first) const
                                                 : sinusoidal_positions(length, table.size(1), first));
 }
 
-LearnedPositionalEncoding::LearnedPositionalEncoding(Index max_length, Index embed_dim) {
+LearnedPositionalEncoding::LearnedPositionalEncoding(Index embed_dim, Index max_length) {
     check<ValueError>(max_length > 0 && embed_dim > 0, "LearnedPositionalEncoding: expected extents of at least 1, got {} and {}",
-                      max_length, embed_dim);
+                      embed_dim, max_length);
     weight = init::normal_(make_parameter({max_length, embed_dim}), 0, 0.02);
 }
 

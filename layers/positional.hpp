@@ -18,6 +18,8 @@ struct SinusoidalPositionalEncoding : Layer {
     Tensor forward(const Tensor& x) const override { return forward(x, 0); }
     /// Throws ShapeError unless x is [B, T, E].
     Tensor forward(const Tensor& x, Index first) const;
+    using Layer::operator();
+    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
     void visit(Visitor&) override {}
 };
 
@@ -25,10 +27,12 @@ struct SinusoidalPositionalEncoding : Layer {
 struct LearnedPositionalEncoding : Layer {
     Tensor weight;  // [max_length, E]
 
-    LearnedPositionalEncoding(Index max_length, Index embed_dim);
+    LearnedPositionalEncoding(Index embed_dim, Index max_length);
     Tensor forward(const Tensor& x) const override { return forward(x, 0); }
     /// Throws ShapeError unless x is [B, T, E], IndexError for positions from max_length on.
     Tensor forward(const Tensor& x, Index first) const;
+    using Layer::operator();
+    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
     void visit(Visitor& v) override { v("weight", weight); }
 };
 

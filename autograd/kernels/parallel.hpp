@@ -4,17 +4,9 @@
 // caller's thread without touching the pool.
 #pragma once
 
-#include <tapehead/autograd/config.hpp>
+#include <tapehead/autograd/threads.hpp>
 
-namespace tapehead::inline TAPEHEAD_SCALAR {
-
-/// Sets how many threads the library and its BLAS use, from the next operation on. Throws ValueError for n < 1.
-void set_num_threads(int n);
-
-/// The number of threads in use; at first what OpenMP finds (OMP_NUM_THREADS or the number of cores).
-int num_threads();
-
-namespace kernels {
+namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
 /// How many ranges a loop over n items is cut into: at most one a thread, each of at least `grain` items.
 Index range_count(Index n, Index grain);
@@ -29,10 +21,9 @@ void parallel_for(Index n, Index grain, const F& f) {
         if (n > 0) f(Index{0}, n);
         return;
     }
-    const int threads = static_cast<int>(ranges);
+    [[maybe_unused]] const int threads = static_cast<int>(ranges);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (Index r = 0; r < ranges; ++r) f(n * r / ranges, n * (r + 1) / ranges);
 }
 
-}  // namespace kernels
-}  // namespace tapehead::inline TAPEHEAD_SCALAR
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <tapehead/autograd/check.hpp>
-#include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/dropout.hpp>
 #include <tapehead/autograd/ops/matmul.hpp>
@@ -39,8 +38,6 @@ Tensor repeat_heads(const Tensor& x, Index heads) {
     const Tensor repeated = expand(unsqueeze(x, 2), {batch, shared, heads / shared, time, width});
     return reshape(repeated, {batch, heads, time, width});
 }
-
-bool all_finite(const Tensor& x) { return kernels::simd().all_finite(x.data(), x.numel()); }
 
 /// The two products of attention, Q Kᵀ and W V, over the pairs of query and key that may meet.
 ///

@@ -132,8 +132,8 @@ Tensor std(const Tensor& x, const Axes& axes, Real correction, bool keepdim) {
 
 Tensor norm(const Tensor& x, Real p, const Axes& axes, bool keepdim) {
     check<ValueError>(p > 0, "norm: expected p > 0, got {}", p);
+    if (x.numel() == 0 || p == 1) return sum(p == 1 ? abs(x) : x, axes, keepdim);  // over nothing: 0
     if (p == infinity) return amax(abs(x), axes, keepdim);
-    if (p == 1) return sum(abs(x), axes, keepdim);
     // The largest |x| is taken out, so that the powers neither overflow nor vanish. The norm does not depend on it.
     const Tensor largest = amax(abs(x.detach()), axes, true);
     const Tensor scale = where((largest == 0) | (largest == infinity), 1, largest);
@@ -172,6 +172,8 @@ Ids argmax(const Tensor& x, Index axis, bool keepdim) { return position("argmax"
 Ids argmin(const Tensor& x, Index axis, bool keepdim) { return position("argmin", x, axis, keepdim, true); }
 Ids argmax(const Tensor& x) { return position("argmax", reshape(x.detach(), {x.numel()}), 0, false, false); }
 Ids argmin(const Tensor& x) { return position("argmin", reshape(x.detach(), {x.numel()}), 0, false, true); }
+
+bool all_finite(const Tensor& x) { return simd().all_finite(x.data(), x.numel()); }
 
 /// dx = dy, broadcast back
 Tensor sum_to(const Tensor& x, const Shape& shape) {

@@ -44,6 +44,9 @@ Ids argmin(const Tensor& x, Index axis, bool keepdim = false);
 /// The position of the smallest element in row-major order, shape [].
 Ids argmin(const Tensor& x);
 
+/// Whether no element is NaN or infinite.
+bool all_finite(const Tensor& x);
+
 /// x summed over the axes on which `shape` broadcasts to it: the adjoint of broadcasting. Throws ShapeError.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 

@@ -23,12 +23,15 @@ Tensor along(const char* operation, const Tensor& x, Index axis, F f) {
 
 Index rows(const Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1); }
 
+/// dy p, 0 where either is 0, whatever the other.
+Tensor product(const Tensor& dy, const Tensor& p) { return where(p == 0, 0, chain(dy, p)); }
+
 /// y = eˣ / Σ eˣ;  dx = y (dy − Σ y dy)
 Tensor softmax_rows(const Tensor& x) {
     Tensor y = Tensor::empty(x.shape());
     simd().softmax(x.data(), y.raw(), rows(x), x.size(-1));
     return record("softmax", y, wrt(x, [](const Tensor& dy, const Tensor& p) {
-                      if (grad_enabled()) return p * (dy - sum(p * dy, -1, true));
+                      if (grad_enabled()) return product(dy - sum(product(dy, p), -1, true), p);
                       Tensor dx = Tensor::empty(p.shape());
                       simd().softmax_backward(p.data(), dy.data(), dx.raw(), rows(p), p.size(-1));
                       return dx;

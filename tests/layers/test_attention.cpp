@@ -170,3 +170,18 @@ TEST_CASE("dropout of the attention weights acts in training only") {
     check_close(m(x).detach(), plain(x).detach(), 0);
     CHECK(default_generator().position() == before);
 }
+
+TEST_CASE("a NaN in a token that no query may attend to reaches no gradient of the key and value projections") {
+    MultiHeadAttention attention(4, 2);
+    Tensor tokens = randn({1, 4, 4});
+    for (Index e = 0; e < 4; ++e) tokens.mutable_data()[3 * 4 + e] = NAN;
+    const Tensor queries = leaf(randn({1, 2, 4}));
+    const Tensor y = attention(queries, tokens, tokens, AttentionMask::lengths({3}));
+    sum(square(y)).backward();
+    for (const auto& [name, parameter] : attention.named_parameters()) {
+        INFO(name);
+        CHECK(all_finite(parameter.grad()));
+    }
+    CHECK(all_finite(queries.grad()));
+    CHECK(norm(attention.v_proj.weight.grad()).item() > 0);
+}

@@ -116,7 +116,7 @@ void add_plain_layers(std::vector<LayerRow>& rows) {
     rows.push_back(layer("RMSNorm", [] { return RMSNorm(5, 1e-5, false); }, {2, 5}));
     rows.push_back(layer("SinusoidalPositionalEncoding", [] { return SinusoidalPositionalEncoding(E, 8); }, {2, 3, E}));
     rows.push_back(layer(
-        "LearnedPositionalEncoding", [] { return LearnedPositionalEncoding(5, E); }, {2, 3, E}, 5 * E));
+        "LearnedPositionalEncoding", [] { return LearnedPositionalEncoding(E, 5); }, {2, 3, E}, 5 * E));
     rows.push_back(layer(
         "Embedding", [] { return Embedding(7, E); },
         [](const Embedding& m, const std::vector<Tensor>&) {

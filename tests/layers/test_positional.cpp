@@ -56,7 +56,7 @@ TEST_CASE("the sinusoidal encoding has no last position: beyond its table it goe
 
 TEST_CASE("positions decoded one by one equal those of the whole sequence") {
     const SinusoidalPositionalEncoding sinusoidal(4, 3);
-    const LearnedPositionalEncoding learned(8, 4);
+    const LearnedPositionalEncoding learned(4, 8);
     const Tensor x = zeros({2, 5, 4});
     for (Index t = 0; t < 5; ++t) {
         check_close(sinusoidal.forward(slice(x, 1, t, t + 1), t), slice(sinusoidal(x), 1, t, t + 1), 0);
@@ -66,7 +66,7 @@ TEST_CASE("positions decoded one by one equal those of the whole sequence") {
 
 TEST_CASE("the learned encoding adds a row for each position, which gets the gradient") {
     manual_seed(1);
-    LearnedPositionalEncoding encoding(5, 3);
+    LearnedPositionalEncoding encoding(3, 5);
     const Tensor x = leaf(zeros({2, 2, 3}));
     const Tensor y = encoding.forward(x, 2);
     check_close(y.detach(), expand(slice(encoding.weight.detach(), 0, 2, 4), {2, 2, 3}), 0);

@@ -87,23 +87,26 @@ inline void unary(Unary f, Scalar p, Scalar q, const Scalar* x, Scalar* y, Index
     }
 }
 
+/// d · slope, but 0 wherever d is 0: a NaN or infinite slope of a result that was not taken is not sent back.
+inline Vec chain(Vec d, Vec slope) { return xsimd::select(d == Vec(Scalar{0}), d, d * slope); }
+
 inline void unary_backward(Unary f, Scalar p, Scalar, const Scalar* x, const Scalar* dy, Scalar* dx, Index n) {
     const Vec zero(Scalar{0}), one(Scalar{1}), two(Scalar{2}), four(Scalar{4}), vp(p);
     using xsimd::select;
     switch (f) {
         case Unary::tanh:  // 1 − tanh² x = 4 σ'(2x)
-            return map(costly, n, dx, [=](Vec v, Vec d) { return d * four * sigmoid_slope(two * v); }, x, dy);
-        case Unary::sigmoid: return map(costly, n, dx, [](Vec v, Vec d) { return d * sigmoid_slope(v); }, x, dy);
-        case Unary::softplus: return map(costly, n, dx, [](Vec v, Vec d) { return d * sigmoid(v); }, x, dy);
+            return map(costly, n, dx, [=](Vec v, Vec d) { return chain(d, four * sigmoid_slope(two * v)); }, x, dy);
+        case Unary::sigmoid: return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, sigmoid_slope(v)); }, x, dy);
+        case Unary::softplus: return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, sigmoid(v)); }, x, dy);
         case Unary::relu: return map(cheap, n, dx, [=](Vec v, Vec d) { return select(v > zero, d, zero); }, x, dy);
         case Unary::leaky_relu: return map(cheap, n, dx, [=](Vec v, Vec d) { return select(v > zero, d, vp * d); }, x, dy);
         case Unary::elu:
-            return map(costly, n, dx, [=](Vec v, Vec d) { return select(v > zero, d, d * vp * exp(v)); }, x, dy);
+            return map(costly, n, dx, [=](Vec v, Vec d) { return select(v > zero, d, chain(d, vp * exp(v))); }, x, dy);
         case Unary::gelu:  // Φ + x φ
-            return map(costly, n, dx, [](Vec v, Vec d) { return d * (normal_cdf(v) + v * normal_pdf(v)); }, x, dy);
-        case Unary::gelu_tanh: return map(costly, n, dx, [](Vec v, Vec d) { return d * gelu_tanh_slope(v); }, x, dy);
+            return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, normal_cdf(v) + v * normal_pdf(v)); }, x, dy);
+        case Unary::gelu_tanh: return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, gelu_tanh_slope(v)); }, x, dy);
         case Unary::silu:  // σ (1 + x (1 − σ)), 1 − σ(x) = σ(−x)
-            return map(costly, n, dx, [=](Vec v, Vec d) { return d * sigmoid(v) * (one + v * sigmoid(-v)); }, x, dy);
+            return map(costly, n, dx, [=](Vec v, Vec d) { return chain(d, sigmoid(v) * (one + v * sigmoid(-v))); }, x, dy);
         default: return;
     }
 }

@@ -35,20 +35,19 @@ inline void softmax(const Scalar* x, Scalar* y, Index rows, Index n) {
     each_row(rows, n, 16384, [&](Index r) { softmax_row(x + r * n, y + r * n, n); });
 }
 
-/// dx = y (dy − Σ y dy). Where y is 0 the term is 0 whatever dy is: a masked position may hold NaN.
+/// dx = y (dy − Σ y dy). A product is 0 where one factor is, whatever the other: a masked position may have a gradient of NaN, and
+/// a row of NaN that nobody uses a gradient of 0.
 inline void softmax_backward(const Scalar* y, const Scalar* dy, Scalar* dx, Index rows, Index n) {
     const Vec zero(Scalar{0});
     each_row(rows, n, 32768, [&](Index r) {
         const Scalar *row = y + r * n, *drow = dy + r * n;
         Scalar* to = dx + r * n;
-        const auto where_positive = [&](Vec v, Vec term) { return xsimd::select(v == zero, zero, term); };
+        const auto product = [&](Vec a, Vec b) { return xsimd::select((a == zero) | (b == zero), zero, a * b); };
         const Vec dot(static_cast<Scalar>(row_sum(n, [&](Index i, auto part) {
-            const Vec v = load(row + i, part);
-            return where_positive(v, v * load(drow + i, part));
+            return product(load(row + i, part), load(drow + i, part));
         })));
         blocks(0, n, [&](Index i, auto part) {
-            const Vec v = load(row + i, part);
-            store(to + i, part, where_positive(v, v * (load(drow + i, part) - dot)));
+            store(to + i, part, product(load(row + i, part), load(drow + i, part) - dot));
         });
     });
 }

@@ -1,0 +1,194 @@
+// A language model of characters: a decoder-only Transformer learns to continue a text, one character after another.
+//
+// The last tenth of the text is held out. The model is measured on it once, after training, beside an interpolated trigram model
+// of the same nine tenths; then it writes a sample.
+#include <cmath>
+#include <numbers>
+
+#include <support/ngram.hpp>
+#include <support/program.hpp>
+#include <support/progress.hpp>
+#include <support/text.hpp>
+#include <tapehead/tapehead.hpp>
+
+using namespace tapehead;
+using namespace examples;
+
+namespace {
+
+struct Options {
+    std::string text = "/usr/share/common-licenses/GPL-3", prompt;
+    Real minutes = 4, lr = 4e-3, dropout = 0.1, temperature = 0.8;
+    Index steps = 2000, batch = 8, context = 96, embed_dim = 96, heads = 4, layers = 3, sample = 400;
+};
+
+/// A Transformer that sees only what comes before.
+struct CharModel : Module {
+    Embedding embedding;                     // [V, E]
+    SinusoidalPositionalEncoding positions;  // [T, E]
+    Dropout dropout;
+    TransformerEncoder layers;
+    Linear output;  // E -> V
+
+    CharModel(Index vocabulary, const Options& o)
+        : embedding(vocabulary, o.embed_dim),
+          positions(o.embed_dim, o.context),
+          dropout(o.dropout),
+          layers({.embed_dim = o.embed_dim,
+                  .num_heads = o.heads,
+                  .num_encoder_layers = o.layers,
+                  .feedforward_dim = 4 * o.embed_dim,
+                  .dropout = o.dropout,
+                  .activation = gelu_tanh,
+                  .norm_first = true}),
+          output(o.embed_dim, vocabulary) {
+        for (TransformerEncoderLayer& layer : layers.layers) layer.self_attention.dropout = 0;  // the others are enough
+    }
+
+    /// ids [B, T] → logits of each next character [B, T, V]
+    Tensor forward(const Ids& ids) const {
+        const Tensor x = dropout(positions(embedding(ids)));  // [B, T, E]
+        return output(layers(x, AttentionMask::causal()));    // [B, T, V]
+    }
+    void visit(Visitor& v) override {
+        v("embedding", embedding);
+        v("positions", positions);
+        v("dropout", dropout);
+        v("layers", layers);
+        v("output", output);
+    }
+};
+
+/// Pieces of the text, and the characters that come next.
+struct Batch {
+    Ids inputs, targets;  // [B, T], [B T]
+};
+
+Batch make_batch(std::span<const Id> text, const std::vector<Index>& starts, Index length) {
+    const auto count = static_cast<Index>(starts.size());
+    Batch batch{make_array<Id>({count, length}), make_array<Id>({count * length})};
+    for (Index b = 0; b < count; ++b) {
+        const auto piece = text.subspan(static_cast<std::size_t>(starts[static_cast<std::size_t>(b)]));
+        std::copy_n(piece.begin(), length, batch.inputs.data() + b * length);
+        std::copy_n(piece.begin() + 1, length, batch.targets.data() + b * length);
+    }
+    return batch;
+}
+
+Tensor loss_of(const CharModel& model, const Batch& batch, const CrossEntropyOptions& options = {}) {
+    return cross_entropy(flatten(model.forward(batch.inputs), 0, 1), batch.targets, options);
+}
+
+/// Trains until the steps or the minutes are used up, whichever comes first, and leaves the averaged weights in the model.
+void train(CharModel& model, std::span<const Id> text, const Options& o, Generator& random) {
+    const auto [matrices, others] = split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
+    AdamW optimizer({{matrices, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0.1}},
+                     {others, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0}}});
+    Progress progress(o.steps, {.measure = "bits per character"});
+    const auto share_done = [&](Index step) {
+        return std::max(static_cast<Real>(step) / static_cast<Real>(o.steps), progress.seconds() / (60 * o.minutes));
+    };
+    Schedule schedule(optimizer, [&](Index step, Real lr) {  // linear warm-up, then along a cosine towards 0
+        const Real falling = (1 + std::cos(std::numbers::pi * std::min<Real>(1, share_done(step)))) / 2;
+        return lr * std::min<Real>(static_cast<Real>(step + 1) / 100, falling);
+    });
+    ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
+    for (Index step = 1; share_done(step - 1) < 1; ++step) {
+        const Ids starts = randint(0, static_cast<Id>(text.size()) - o.context, {o.batch}, random);
+        const Tensor loss = loss_of(model, make_batch(text, {starts.begin(), starts.end()}, o.context));
+        optimizer.zero_grad();
+        loss.backward();
+        clip_grad_norm(model.named_parameters(), 1);
+        optimizer.step();
+        schedule.step();
+        average.update();
+        progress.update(step, loss.item() / std::numbers::ln2);
+    }
+    average.swap();
+}
+
+/// The mean of −log₂ p over the characters from `first` on, each predicted once from at least 3/4 of the context.
+Real bits_per_character(const CharModel& model, std::span<const Id> text, Index first, Index context) {
+    const no_grad off;
+    const auto end = static_cast<Index>(text.size());
+    const Index stride = std::max<Index>(1, context / 4);
+    Real nats = 0;
+    for (Index at = first; at < end; at += stride) {
+        const Index last = std::min(at + stride, end);
+        Batch window = make_batch(text, {last - context - 1}, context);
+        std::fill_n(window.targets.begin(), context - (last - at), CrossEntropyOptions{}.ignore_index);
+        nats += loss_of(model, window, {.reduction = Reduction::sum}).item();
+    }
+    return nats / std::numbers::ln2 / static_cast<Real>(end - first);
+}
+
+/// `count` characters that go on from a prompt, drawn from softmax(logits / temperature), or the likeliest at temperature 0.
+std::vector<Id> continuation(const CharModel& model, std::vector<Id> text, const Options& o, Generator& random) {
+    const no_grad off;
+    const std::size_t prompt = text.size();
+    while (static_cast<Index>(text.size() - prompt) < o.sample) {
+        const auto seen = std::min(static_cast<Index>(text.size()), o.context);
+        Ids ids = make_array<Id>({1, seen});
+        std::copy_n(text.end() - seen, seen, ids.begin());
+        const Tensor logits = select(select(model.forward(ids), 1, -1), 0, 0);  // [V]
+        Id next = argmax(logits)();
+        if (o.temperature > 0) {
+            const Tensor below = cumsum(softmax(logits / o.temperature), 0);  // [V], rising to 1
+            const auto place = std::upper_bound(below.values().begin(), below.values().end(), rand({}, random).item());
+            if (place != below.values().end()) next = place - below.values().begin();
+        }
+        text.push_back(next);
+    }
+    return {text.begin() + static_cast<Index>(prompt), text.end()};
+}
+
+int run(const Options& o, std::uint64_t seed) {
+    const std::u32string characters = read_text(o.text);
+    const auto size = static_cast<Index>(characters.size()), first = size * 9 / 10;  // of the held-out part
+    if (first < o.context + 2)
+        throw ValueError(fmt::format("--text: expected more than {} characters, for a context of {}, got {}",
+                                     (o.context + 2) * 10 / 9, o.context, size));
+    const Vocabulary vocabulary(characters);
+    const std::vector<Id> text = vocabulary.encode(characters);
+    const std::vector<Id> prompt = vocabulary.encode(o.prompt.empty() ? characters.substr(0, 1) : decode_utf8(o.prompt));
+    const auto training = std::span(text).first(static_cast<std::size_t>(first));
+    Generator pieces(seed + (std::uint64_t{1} << 32)), sampling(seed + (std::uint64_t{2} << 32));  // streams of their own
+
+    CharModel model(static_cast<Index>(vocabulary.size()), o);
+    fmt::print("A Transformer of {} parameters reads {} of {} characters, {} different ones; the last {} are held out.\n",
+               model.num_parameters(), first, size, vocabulary.size(), size - first);
+    train(model, training, o, pieces);
+    model.eval();
+    const Real bits = bits_per_character(model, text, first, o.context);
+    const Real trigram = TrigramModel(training, vocabulary.size()).bits_per_character(text, static_cast<std::size_t>(first));
+
+    if (o.sample > 0) fmt::print("\nA sample:\n{}{}\n\n", vocabulary.decode(prompt),
+                                 vocabulary.decode(continuation(model, prompt, o, sampling)));
+    const bool is_better = bits < trigram;
+    if (!is_better) fmt::print(stderr, "char_lm: expected less than the trigram model; try more --steps and --minutes\n");
+    fmt::print("char_lm: {:.3f} bits per character on held-out text, interpolated trigram {:.3f}\n", bits, trigram);
+    return is_better ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Program program("char_lm", "Trains a small Transformer on a text, compares it with a trigram model on the part that it has not "
+                               "seen, and lets it write.");
+    Options o;
+    program.option("--text", o.text, "The text, in UTF-8");
+    program.option("--steps", o.steps, "Training steps")->check(CLI::PositiveNumber);
+    program.option("--minutes", o.minutes, "The most time that training may take")->check(CLI::PositiveNumber);
+    program.option("--lr", o.lr, "The highest learning rate")->check(CLI::PositiveNumber);
+    program.option("--batch", o.batch, "Pieces of text in a step")->check(CLI::PositiveNumber);
+    program.option("--context", o.context, "Characters that the model sees")->check(CLI::PositiveNumber);
+    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(CLI::PositiveNumber);
+    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(CLI::PositiveNumber);
+    program.option("--layers", o.layers, "Layers")->check(CLI::PositiveNumber);
+    program.option("--dropout", o.dropout, "Share of activations dropped in training")->check(CLI::Range(0.0, 0.99));
+    program.option("--sample", o.sample, "Characters to write after training")->check(CLI::NonNegativeNumber);
+    program.option("--prompt", o.prompt, "What the sample goes on from; the first character of the text if not given");
+    program.option("--temperature", o.temperature, "Of the sample: near 0 the likeliest, above 1 the surprising")
+        ->check(CLI::NonNegativeNumber);
+    return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
+}

@@ -1,0 +1,93 @@
+// The frame of every example: a command line with --help, --seed and --threads, and an exit status.
+//
+//     int main(int argc, char** argv) {
+//         examples::Program program("copy", "Learns to copy sequences.");
+//         Index steps = 1000;
+//         program.option("--steps", steps, "Training steps")->check(examples::between(1));
+//         return program.run(argc, argv, [&] { ...; return 0; });
+//     }
+#pragma once
+
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <tapehead/autograd/random.hpp>
+#include <tapehead/autograd/threads.hpp>
+
+namespace examples {
+
+/// A check for an option's value: low <= value <= high.
+inline CLI::Validator between(double low, double high = std::numeric_limits<double>::infinity()) {
+    const auto check = [low, high](const std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && low <= value && value <= high) return std::string();
+        return std::isinf(high) ? fmt::format("expected a number of at least {:g}, got {}", low, text)
+                                : fmt::format("expected a number from {:g} to {:g}, got {}", low, high, text);
+    };
+    return {check, ""};
+}
+
+/// A check for an option that names a file to be written, so that a wrong path fails before the work and not after it.
+inline CLI::Validator writable_file() {
+    const auto check = [](const std::string& path) {
+        return std::ofstream(path, std::ios::app) ? std::string()
+                                                  : fmt::format("expected a path that can be written, got {}", path);
+    };
+    return {check, ""};
+}
+
+/// A program's command line. Values are set by `run`; what they hold before is their default, and shown by --help.
+class Program {
+public:
+    Program(const std::string& name, const std::string& description, int default_threads = tapehead::num_threads())
+        : threads(default_threads), app_(description, name) {
+        app_.get_formatter()->column_width(34);
+        option("--seed", seed, "Seed of all random numbers; the same seed gives the same run")->check(between(0));
+        option("--threads", threads, "Threads to use")->check(between(1, 1024));
+    }
+
+    tapehead::Id seed = 1;
+    int threads;
+
+    /// Adds an option with a value; a check can follow: `->check(between(1, 9))`.
+    template <class T>
+    CLI::Option* option(const std::string& name, T& value, const std::string& description) {
+        return app_.add_option(name, value, description)->capture_default_str();
+    }
+    /// Adds a switch that is off unless given.
+    CLI::Option* flag(const std::string& name, bool& value, const std::string& description) {
+        return app_.add_flag(name, value, description);
+    }
+
+    /// Reads the command line, seeds the default random stream, sets the threads and calls `body`, which returns the status.
+    ///
+    /// Returns 2 with a hint for a command line that cannot be understood, 1 with the message of an exception.
+    template <class Body>
+    int run(int argc, char** argv, const Body& body) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return app_.exit(error) == 0 ? 0 : 2;
+        }
+        try {
+            tapehead::manual_seed(static_cast<std::uint64_t>(seed));
+            tapehead::set_num_threads(threads);
+            return body();
+        } catch (const std::exception& error) {
+            std::fflush(stdout);
+            fmt::print(stderr, "{}: error: {}\n", app_.get_name(), error.what());
+            return 1;
+        }
+    }
+
+private:
+    CLI::App app_;
+};
+
+}  // namespace examples

@@ -1,0 +1,107 @@
+// Texts and vocabularies; see text.hpp.
+#include <support/text.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace examples {
+namespace {
+
+/// How many bytes the code point that starts with a byte takes, and the bits of the first; 0 bytes for none.
+struct Lead {
+    std::size_t length;
+    char32_t bits;
+};
+
+Lead lead(unsigned char byte) {
+    if (byte < 0x80) return {1, byte};
+    if (byte >= 0xC2 && byte < 0xE0) return {2, byte & 0x1Fu};
+    if (byte >= 0xE0 && byte < 0xF0) return {3, byte & 0x0Fu};
+    if (byte >= 0xF0 && byte < 0xF5) return {4, byte & 0x07u};
+    return {0, 0};
+}
+
+/// The code point at the start of `bytes`, which must be as RFC 3629 says: the shortest form, no surrogates, up to U+10FFFF.
+std::optional<char32_t> first_code_point(std::string_view bytes, std::size_t length, char32_t bits) {
+    static constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (length == 0 || bytes.size() < length) return {};
+    for (const char byte : bytes.substr(1, length - 1)) {
+        if ((byte & 0xC0) != 0x80) return {};
+        bits = bits << 6 | (static_cast<unsigned char>(byte) & 0x3Fu);
+    }
+    const bool is_surrogate = bits >= 0xD800 && bits < 0xE000;
+    if (bits < smallest[length] || is_surrogate || bits > 0x10FFFF) return {};
+    return bits;
+}
+
+}  // namespace
+
+std::u32string decode_utf8(std::string_view bytes) {
+    std::u32string text;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const auto byte = static_cast<unsigned char>(bytes[at]);
+        const auto [length, bits] = lead(byte);
+        const std::optional<char32_t> character = first_code_point(bytes.substr(at), length, bits);
+        if (!character)
+            throw std::runtime_error(
+                fmt::format("text: expected UTF-8, got the byte 0x{:02X} in line {}", byte,
+                            1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at), '\n')));
+        text += *character;
+        at += length;
+    }
+    return text;
+}
+
+std::string encode_utf8(std::u32string_view text) {
+    std::string bytes;
+    const auto put = [&](char32_t value) { bytes += static_cast<char>(static_cast<unsigned char>(value)); };
+    for (const char32_t c : text) {
+        if (c < 0x80) put(c);
+        else if (c < 0x800) put(0xC0 | c >> 6);
+        else if (c < 0x10000) put(0xE0 | c >> 12);
+        else put(0xF0 | c >> 18);
+        for (int shift = c < 0x80 ? 0 : c < 0x800 ? 6 : c < 0x10000 ? 12 : 18; shift > 0;)
+            put(0x80 | (c >> (shift -= 6) & 0x3F));
+    }
+    return bytes;
+}
+
+std::u32string read_text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path))
+        throw std::runtime_error(fmt::format("text: expected a file that can be read, got {}", path));
+    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    return decode_utf8(bytes);
+}
+
+Vocabulary::Vocabulary(std::u32string_view text) : characters_(text) {
+    std::sort(characters_.begin(), characters_.end());
+    characters_.erase(std::unique(characters_.begin(), characters_.end()), characters_.end());
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::u32string_view text) const {
+    std::vector<std::int64_t> ids;
+    ids.reserve(text.size());
+    for (const char32_t c : text) {
+        const auto place = std::lower_bound(characters_.begin(), characters_.end(), c);
+        if (place == characters_.end() || *place != c)
+            throw std::runtime_error(
+                fmt::format("vocabulary: expected characters of the text, got '{}'", encode_utf8({&c, 1})));
+        ids.push_back(place - characters_.begin());
+    }
+    return ids;
+}
+
+std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
+    std::u32string text;
+    for (const std::int64_t id : ids) text += characters_.at(static_cast<std::size_t>(id));
+    return encode_utf8(text);
+}
+
+}  // namespace examples
