@@ -4,4 +4,3 @@
 #include <tapehead/autograd/autograd.hpp>
 #include <tapehead/layers/layers.hpp>
 #include <tapehead/optim/optim.hpp>
-#include <tapehead/optim/optim.hpp>

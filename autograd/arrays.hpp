@@ -16,9 +16,9 @@ template <class T>
 using ArrayOf = xt::xarray_container<xt::uvector<T, std::allocator<T>>, xt::layout_type::row_major,
                                      xt::svector<std::size_t, 4, std::allocator<std::size_t>, true>>;
 
-using Array = ArrayOf<Scalar>;   ///< numbers
-using Ids = ArrayOf<Id>;         ///< token ids, class labels, positions
-using BoolArray = ArrayOf<bool>; ///< conditions
+using Array = ArrayOf<Scalar>;    ///< numbers
+using Ids = ArrayOf<Id>;          ///< token ids, class labels, positions
+using BoolArray = ArrayOf<bool>;  ///< conditions
 
 /// The shape of any xtensor array.
 template <class T>

@@ -54,9 +54,10 @@ Real central_difference(const std::function<Tensor()>& value, Tensor x, Index el
 
 std::string GradcheckReport::message() const {
     if (entries == 0) return "gradcheck: no entries to compare";
-    return fmt::format("gradcheck: {} of {} entries; worst: input {} at {}: analytic {:.9g}, numerical {:.9g}, {:.3g} times the "
-                       "tolerance",
-                       passed ? "passed, all" : "FAILED, some", entries, input, position, analytic, numerical, error);
+    return fmt::format(
+        "gradcheck: {} of {} entries; worst: input {} at {}: analytic {:.9g}, numerical {:.9g}, {:.3g} times the "
+        "tolerance",
+        passed ? "passed, all" : "FAILED, some", entries, input, position, analytic, numerical, error);
 }
 
 GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
@@ -77,8 +78,8 @@ GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, 
             ++report.entries;
             if (error <= report.error && report.input >= 0) continue;
             const bool passed = report.passed && error <= 1;  // false for NaN
-            report = {passed, report.entries, static_cast<Index>(i), position_of(element, inputs[i].shape()), found, numerical,
-                      error};
+            report = {passed,    report.entries, static_cast<Index>(i), position_of(element, inputs[i].shape()), found,
+                      numerical, error};
             if (std::isnan(error)) return report;
         }
     }

@@ -13,21 +13,21 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 using Function = std::function<Tensor(const std::vector<Tensor>&)>;
 
 struct GradcheckOptions {
-    Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;       ///< distance of the central difference
-    Real absolute = sizeof(Scalar) == 8 ? 1e-6 : 2e-2;   ///< tolerance: |difference| ≤ absolute + relative |numerical|
+    Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;      ///< distance of the central difference
+    Real absolute = sizeof(Scalar) == 8 ? 1e-6 : 2e-2;  ///< tolerance: |difference| ≤ absolute + relative |numerical|
     Real relative = sizeof(Scalar) == 8 ? 1e-5 : 2e-2;
-    std::uint64_t seed = 1;                              ///< of the random weights that make a scalar of f's result
+    std::uint64_t seed = 1;  ///< of the random weights that make a scalar of f's result
 };
 
 /// What a check found; true if it passed.
 struct GradcheckReport {
     bool passed = true;
-    Index entries = 0;        ///< how many derivatives were compared
-    Index input = -1;         ///< where the worst one is: which input,
-    Shape position;           ///< which element of it,
-    Real analytic = 0;        ///< the derivative of the rules,
-    Real numerical = 0;       ///< and the one of finite differences
-    Real error = 0;           ///< |analytic − numerical| in units of the tolerance; passes up to 1
+    Index entries = 0;   ///< how many derivatives were compared
+    Index input = -1;    ///< where the worst one is: which input,
+    Shape position;      ///< which element of it,
+    Real analytic = 0;   ///< the derivative of the rules,
+    Real numerical = 0;  ///< and the one of finite differences
+    Real error = 0;      ///< |analytic − numerical| in units of the tolerance; passes up to 1
     explicit operator bool() const { return passed; }
     /// The report in words.
     std::string message() const;

@@ -44,8 +44,8 @@ struct SizeClass {
             bytes = units * alignment;
             return;
         }
-        const int power = std::bit_width(units - 1) - 1;                   // 2^power ≤ units − 1 < 2^(power+1)
-        const std::size_t step = std::size_t{1} << (power - 2);            // a quarter of the power of two
+        const int power = std::bit_width(units - 1) - 1;         // 2^power ≤ units − 1 < 2^(power+1)
+        const std::size_t step = std::size_t{1} << (power - 2);  // a quarter of the power of two
         const std::size_t quarter = (units - 1 - (std::size_t{1} << power)) / step;
         index = 16 + static_cast<std::size_t>(power - 4) * 4 + quarter;
         bytes = class_bytes(index);
@@ -53,7 +53,7 @@ struct SizeClass {
 };
 
 constexpr std::size_t class_count = 16 + 4 * 50;
-constexpr std::size_t small_classes = 16 + 4 * 6;       // up to 64 KiB are cached per thread
+constexpr std::size_t small_classes = 16 + 4 * 6;           // up to 64 KiB are cached per thread
 constexpr std::size_t thread_limit = std::size_t{1} << 20;  // bytes of one class that a thread keeps
 
 struct FreeBlock {
@@ -121,8 +121,7 @@ void count_taken(std::size_t bytes) {
     Counters& counters = shared().counters;
     const std::size_t live = counters.live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     std::size_t peak = counters.peak.load(std::memory_order_relaxed);
-    while (live > peak && !counters.peak.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
-    }
+    while (live > peak && !counters.peak.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {}
 }
 
 void* from_system(std::size_t bytes) {

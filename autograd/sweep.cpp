@@ -23,8 +23,7 @@ using Vector = std::vector<T, memory::Allocator<T>>;
 /// sum += term, in place where nobody else can see the sum and the sweep is not recorded.
 void accumulate(Tensor& sum, const Tensor& term) {
     if (!sum) sum = term;
-    else if (!grad_enabled() && sum.is_sole_owner())
-        kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
+    else if (!grad_enabled() && sum.is_sole_owner()) kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
     else sum = add(sum, term);
 }
 
@@ -113,9 +112,7 @@ private:
 };
 
 /// A gradient from outside, safe to read whenever it was last changed.
-Tensor unchanged(const Tensor& gradient) {
-    return gradient.storage()->changed_at == 0 ? gradient : clone(gradient);
-}
+Tensor unchanged(const Tensor& gradient) { return gradient.storage()->changed_at == 0 ? gradient : clone(gradient); }
 
 class Sweep {
 public:
@@ -132,8 +129,7 @@ public:
             auto [node, dy] = pending_.take_newest();
             const Keepsakes* keepsakes = node->find_keepsakes();
             if (keepsakes) dy = apply_hooks(*keepsakes, dy);
-            if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get()))
-                found_.push_back({node, dy});
+            if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back({node, dy});
             if (!node->is_leaf()) pass(node, dy);
         }
         return std::move(found_);
@@ -149,8 +145,8 @@ private:
     static Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
         for (const auto& [number, hook] : keepsakes.hooks)
             if (Tensor replaced = hook(gradient)) {
-                check<ShapeError>(replaced.shape() == gradient.shape(), "register_hook: expected a gradient of shape {}, got {}",
-                                  gradient.shape(), replaced.shape());
+                check<ShapeError>(replaced.shape() == gradient.shape(),
+                                  "register_hook: expected a gradient of shape {}, got {}", gradient.shape(), replaced.shape());
                 gradient = unchanged(replaced);
             }
         return gradient;

@@ -78,7 +78,8 @@ struct RecordedRule {
     void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, Tensor* dx) const {
         if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return;
         auto store = [&](auto&& gradients) {
-            if constexpr (std::is_same_v<std::decay_t<decltype(gradients)>, Tensor>) *dx = std::forward<decltype(gradients)>(gradients);
+            if constexpr (std::is_same_v<std::decay_t<decltype(gradients)>, Tensor>)
+                *dx = std::forward<decltype(gradients)>(gradients);
             else
                 for (std::size_t i = 0; i < wanted.size(); ++i) dx[i] = std::move(gradients[i]);
         };

@@ -45,9 +45,10 @@ TensorBody::TensorBody(Ref<Storage> values, const Shape& extents) : storage(std:
 TensorBody::~TensorBody() { tensor_count.fetch_sub(1, std::memory_order_relaxed); }
 
 void throw_changed_in_place() {
-    throw GradError(fmt::format("backward of {}: expected the values of the forward pass, got some that were changed in place "
-                                "after it",
-                                reading.operation));
+    throw GradError(
+        fmt::format("backward of {}: expected the values of the forward pass, got some that were changed in place "
+                    "after it",
+                    reading.operation));
 }
 
 }  // namespace detail
@@ -101,7 +102,8 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
     if (!tensor) return out << "tensor(undefined)";
     const std::vector<std::size_t> shape(tensor.shape().begin(), tensor.shape().end());
     out << "tensor(" << xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.numel()), xt::no_ownership(), shape);
-    if (tensor.requires_grad()) out << (tensor.is_leaf() ? ", requires_grad" : ", from ") << (tensor.is_leaf() ? "" : tensor.node()->name);
+    if (tensor.requires_grad())
+        out << (tensor.is_leaf() ? ", requires_grad" : ", from ") << (tensor.is_leaf() ? "" : tensor.node()->name);
     return out << ")";
 }
 
@@ -109,7 +111,8 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
 
 void Tensor::check_may_change(const char* operation) const {
     check<GradError>(!requires_grad() || !grad_enabled(),
-                     "{}: expected a tensor that requires no grad, or grad mode off; a change in place is not recorded", operation);
+                     "{}: expected a tensor that requires no grad, or grad mode off; a change in place is not recorded",
+                     operation);
 }
 
 Scalar* Tensor::mutable_data() {

@@ -125,11 +125,11 @@ public:
     // Changes in place: not recorded, seen by every tensor that shares the value, detected by rules that needed the old one.
     // Throw GradError for a tensor that requires grad while grad mode is on.
 
-    Tensor& copy_(const Tensor& source);               ///< x = source; throws ShapeError unless the shapes are equal
-    Tensor& fill_(Real value);                         ///< x = value
-    Tensor& zero_() { return fill_(0); }               ///< x = 0
-    Tensor& add_(const Tensor& other, Real alpha = 1); ///< x = x + α other, of the same shape
-    Tensor& mul_(Real factor);                         ///< x = factor x
+    Tensor& copy_(const Tensor& source);                ///< x = source; throws ShapeError unless the shapes are equal
+    Tensor& fill_(Real value);                          ///< x = value
+    Tensor& zero_() { return fill_(0); }                ///< x = 0
+    Tensor& add_(const Tensor& other, Real alpha = 1);  ///< x = x + α other, of the same shape
+    Tensor& mul_(Real factor);                          ///< x = factor x
     /// The elements, to be written; counts as one change.
     Scalar* mutable_data();
 
@@ -144,7 +144,9 @@ public:
     Tensor grad() const;
     /// Replaces the gradient; an undefined one clears it. Throws ShapeError, or GradError where no gradient can be kept.
     void set_grad(const Tensor& gradient);
-    void zero_grad() { if (requires_grad()) set_grad({}); }
+    void zero_grad() {
+        if (requires_grad()) set_grad({});
+    }
     /// Keeps the gradient of an intermediate result too. Throws GradError if it requires none.
     Tensor& retain_grad();
     /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError.
@@ -159,7 +161,9 @@ public:
     /// a larger tensor without a seed, and for a graph that an earlier sweep has freed; ShapeError for a wrong seed.
     void backward(const Tensor& seed, BackwardOptions options) const;
     template <std::convertible_to<Tensor> T>  // so that braces alone mean options
-    void backward(const T& seed) const { backward(seed, BackwardOptions()); }
+    void backward(const T& seed) const {
+        backward(seed, BackwardOptions());
+    }
     void backward(BackwardOptions options = {}) const { backward(Tensor(), options); }
 
     // For operations

@@ -81,7 +81,8 @@ Tensor loss_of(const CharModel& model, const Batch& batch, const CrossEntropyOpt
 
 /// Trains until the steps or the minutes are used up, whichever comes first, and leaves the averaged weights in the model.
 void train(CharModel& model, std::span<const Id> text, const Options& o, Generator& random) {
-    const auto [matrices, others] = split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
+    const auto [matrices, others] =
+        split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
     AdamW optimizer({{matrices, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0.1}},
                      {others, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0}}});
     Progress progress(o.steps, {.measure = "bits per character"});
@@ -162,8 +163,9 @@ int run(const Options& o, std::uint64_t seed) {
     const Real bits = bits_per_character(model, text, first, o.context);
     const Real trigram = TrigramModel(training, vocabulary.size()).bits_per_character(text, static_cast<std::size_t>(first));
 
-    if (o.sample > 0) fmt::print("\nA sample:\n{}{}\n\n", vocabulary.decode(prompt),
-                                 vocabulary.decode(continuation(model, prompt, o, sampling)));
+    if (o.sample > 0)
+        fmt::print("\nA sample:\n{}{}\n\n", vocabulary.decode(prompt),
+                   vocabulary.decode(continuation(model, prompt, o, sampling)));
     const bool is_better = bits < trigram;
     if (!is_better) fmt::print(stderr, "char_lm: expected less than the trigram model; try more --steps and --minutes\n");
     fmt::print("char_lm: {:.3f} bits per character on held-out text, interpolated trigram {:.3f}\n", bits, trigram);
@@ -173,8 +175,9 @@ int run(const Options& o, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Program program("char_lm", "Trains a small Transformer on a text, compares it with a trigram model on the part that it has not "
-                               "seen, and lets it write.");
+    Program program("char_lm",
+                    "Trains a small Transformer on a text, compares it with a trigram model on the part that it has not "
+                    "seen, and lets it write.");
     Options o;
     program.option("--text", o.text, "The text, in UTF-8");
     program.option("--steps", o.steps, "Training steps")->check(CLI::PositiveNumber);

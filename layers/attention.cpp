@@ -30,8 +30,8 @@ Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape
 }
 
 void check_sequence(const char* what, const Tensor& x, const Linear& projection) {
-    check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1), "MultiHeadAttention: expected {} [B, T, {}], got {}",
-                      what, projection.weight.size(1), x.shape());
+    check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1),
+                      "MultiHeadAttention: expected {} [B, T, {}], got {}", what, projection.weight.size(1), x.shape());
 }
 
 }  // namespace
@@ -43,8 +43,8 @@ MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, MultiHeadAt
       out_proj(embed_dim, embed_dim, options.bias),
       num_heads(heads),
       dropout(options.dropout) {
-    check<ValueError>(heads > 0 && embed_dim % heads == 0, "MultiHeadAttention: expected heads that divide embed_dim {}, got {}",
-                      embed_dim, heads);
+    check<ValueError>(heads > 0 && embed_dim % heads == 0,
+                      "MultiHeadAttention: expected heads that divide embed_dim {}, got {}", embed_dim, heads);
     check<ValueError>(0 <= dropout && dropout <= 1, "MultiHeadAttention: expected a dropout in [0, 1], got {}", dropout);
     for (Linear* projection : {&q_proj, &k_proj, &v_proj, &out_proj}) {
         init::xavier_uniform_(projection->weight);
@@ -61,16 +61,17 @@ AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, co
                       "MultiHeadAttention: expected one batch, and as many keys as values, got query {}, key {} and value {}",
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
-    const Tensor q = split_heads(q_proj(query), num_heads);                  // [B, H, Tq, D]
+    const Tensor q = split_heads(q_proj(query), num_heads);                         // [B, H, Tq, D]
     const Tensor k = split_heads(k_proj(readable(key, mask, shape)), num_heads);    // [B, H, Tk, D]
     const Tensor v = split_heads(v_proj(readable(value, mask, shape)), num_heads);  // [B, H, Tk, D]
-    auto [heads, weights] = scaled_dot_product_attention_with_weights(       // [B, H, Tq, D], [B, H, Tq, Tk]
+    auto [heads, weights] = scaled_dot_product_attention_with_weights(              // [B, H, Tq, D], [B, H, Tq, Tk]
         q, k, v, {.mask = mask, .dropout = dropout, .training = training});
-    const Tensor output = out_proj(merge_heads(heads));                      // [B, Tq, E]
+    const Tensor output = out_proj(merge_heads(heads));  // [B, Tq, E]
     return {output, average ? mean(weights, 1) : weights};
 }
 
-Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionMask& mask) const {
+Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
+                                   const AttentionMask& mask) const {
     return forward_with_weights(query, key, value, mask).output;
 }
 

@@ -110,8 +110,9 @@ void Module::load_state_dict(const NamedTensors& state) {
 
 std::string type_name(const Module& module) {
     int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> demangled(
-        abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
+    const std::unique_ptr<char, decltype(&std::free)> demangled(abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr,
+                                                                                    &status),
+                                                                &std::free);
     std::string name = status == 0 ? demangled.get() : typeid(module).name();
     name = name.substr(0, name.find('<'));
     const std::size_t colon = name.rfind(':');

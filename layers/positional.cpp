@@ -12,7 +12,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
 void check_sequence(const char* operation, const Tensor& x, Index embed_dim, Index first) {
-    check<ShapeError>(x.dim() == 3 && x.size(2) == embed_dim, "{}: expected x [B, T, {}], got {}", operation, embed_dim, x.shape());
+    check<ShapeError>(x.dim() == 3 && x.size(2) == embed_dim, "{}: expected x [B, T, {}], got {}", operation, embed_dim,
+                      x.shape());
     check<IndexError>(first >= 0, "{}: expected a first position of at least 0, got {}", operation, first);
 }
 
@@ -20,8 +21,8 @@ void check_sequence(const char* operation, const Tensor& x, Index embed_dim, Ind
 
 Tensor sinusoidal_positions(Index length, Index embed_dim, Index first) {
     check<ValueError>(length >= 0 && embed_dim > 0 && first >= 0,
-                      "sinusoidal_positions: expected length and first >= 0 and embed_dim > 0, got {}, {} and {}", length, first,
-                      embed_dim);
+                      "sinusoidal_positions: expected length and first >= 0 and embed_dim > 0, got {}, {} and {}", length,
+                      first, embed_dim);
     Tensor table = Tensor::empty({length, embed_dim});
     for (Index t = 0; t < length; ++t)
         for (Index e = 0; e < embed_dim; ++e) {
@@ -43,15 +44,16 @@ Tensor SinusoidalPositionalEncoding::forward(const Tensor& x, Index first) const
 }
 
 LearnedPositionalEncoding::LearnedPositionalEncoding(Index embed_dim, Index max_length) {
-    check<ValueError>(max_length > 0 && embed_dim > 0, "LearnedPositionalEncoding: expected extents of at least 1, got {} and {}",
-                      embed_dim, max_length);
+    check<ValueError>(max_length > 0 && embed_dim > 0,
+                      "LearnedPositionalEncoding: expected extents of at least 1, got {} and {}", embed_dim, max_length);
     weight = init::normal_(make_parameter({max_length, embed_dim}), 0, 0.02);
 }
 
 Tensor LearnedPositionalEncoding::forward(const Tensor& x, Index first) const {
     check_sequence("LearnedPositionalEncoding", x, weight.size(1), first);
-    check<IndexError>(first + x.size(1) <= weight.size(0), "LearnedPositionalEncoding: expected positions in [0, {}), got up to {}",
-                      weight.size(0), first + x.size(1) - 1);
+    check<IndexError>(first + x.size(1) <= weight.size(0),
+                      "LearnedPositionalEncoding: expected positions in [0, {}), got up to {}", weight.size(0),
+                      first + x.size(1) - 1);
     return x + slice(weight, 0, first, first + x.size(1));
 }
 

@@ -20,8 +20,8 @@ struct Sequential : Layer {
 
     Sequential() = default;
     template <std::derived_from<Layer>... Layers>
-        requires(sizeof...(Layers) > 0 && !(std::same_as<Layers, Sequential> && ... && (sizeof...(Layers) == 1)))
-    explicit Sequential(Layers... parts) {
+    requires(sizeof...(Layers) > 0 &&
+             !(std::same_as<Layers, Sequential> && ... && (sizeof...(Layers) == 1))) explicit Sequential(Layers... parts) {
         (append(std::move(parts)), ...);
     }
 

@@ -73,7 +73,8 @@ TransformerDecoderLayer::TransformerDecoderLayer(const TransformerOptions& optio
 Tensor TransformerDecoderLayer::forward(const Tensor& input, const Tensor& memory, const AttentionMask& self_mask,
                                         const AttentionMask& memory_mask) const {
     Tensor x = sublayer(input, norm1, dropout, norm_first, [&](const Tensor& h) { return self_attention(h, self_mask); });
-    x = sublayer(x, norm2, dropout, norm_first, [&](const Tensor& h) { return cross_attention(h, memory, memory, memory_mask); });
+    x = sublayer(x, norm2, dropout, norm_first,
+                 [&](const Tensor& h) { return cross_attention(h, memory, memory, memory_mask); });
     return sublayer(x, norm3, dropout, norm_first, feed_forward);
 }
 

@@ -19,9 +19,7 @@ constexpr Index grain = 65536;  // elements worth a thread
 /// The grain of a loop whose every step moves `elements`.
 Index grain_of(Index elements) { return grain / std::max(elements, Index{1}) + 1; }
 
-void copy_row(const Scalar* x, Scalar* y, Index n) {
-    std::memcpy(y, x, static_cast<std::size_t>(n) * sizeof(Scalar));
-}
+void copy_row(const Scalar* x, Scalar* y, Index n) { std::memcpy(y, x, static_cast<std::size_t>(n) * sizeof(Scalar)); }
 
 /// One loop of a strided copy.
 struct Axis {
@@ -62,8 +60,7 @@ Loops make_loops(Index rank, const Index* extents, const Index* x_strides, const
         Axis& last = loops.axis[std::max(loops.rank - 1, Index{0})];
         if (loops.rank > 0 && last.x == axes[i].x * axes[i].extent && last.y == axes[i].y * axes[i].extent)
             last = {last.extent * axes[i].extent, axes[i].x, axes[i].y};
-        else
-            loops.axis[loops.rank++] = axes[i];
+        else loops.axis[loops.rank++] = axes[i];
     }
     if (loops.rank == 0) loops.axis[loops.rank++] = {1, 1, 1};
     return loops;
@@ -80,8 +77,7 @@ void copy_rows(const Loops& loops, const Scalar* x, Scalar* y) {
             const Scalar* from = x;
             Scalar* to = y;
             loops.locate(outer, at, from, to);
-            if (row.x == 1 && row.y == 1)
-                copy_row(from, to, row.extent);
+            if (row.x == 1 && row.y == 1) copy_row(from, to, row.extent);
             else
                 for (Index i = 0; i < row.extent; ++i) to[i * row.y] = from[i * row.x];
         }
@@ -89,9 +85,9 @@ void copy_rows(const Loops& loops, const Scalar* x, Scalar* y) {
 }
 
 constexpr Index tile = 64 / sizeof(Scalar);  // elements of a cache line
-constexpr Index band = 4 * tile;            // lines read from a page of x before the next page
+constexpr Index band = 4 * tile;             // lines read from a page of x before the next page
 
-using Vec = xsimd::batch<Scalar>;   // of the smallest instruction set, which is all that a transpose needs
+using Vec = xsimd::batch<Scalar>;    // of the smallest instruction set, which is all that a transpose needs
 constexpr Index square = Vec::size;  // 4 or 2
 
 /// y[i, j] = x[j, i] of a square, in registers: interleaving rows j and j + square/2 transposes in log₂(square) rounds.
@@ -146,16 +142,13 @@ void strided_copy(Index rank, const Index* extents, const Scalar* x, const Index
         const Index step = std::abs(loops.axis[i].x);
         if (step != 0 && step < std::abs(loops.axis[fast].x)) fast = i;
     }
-    if (fast == loops.rank - 1)
-        copy_rows(loops, x, y);
-    else
-        copy_tiles(loops, fast, x, y);
+    if (fast == loops.rank - 1) copy_rows(loops, x, y);
+    else copy_tiles(loops, fast, x, y);
 }
 
 void take(const Scalar* x, const Id* ids, Scalar* y, Index outer, Index n, Index count, Index inner) {
     parallel_for(outer * count, grain_of(inner), [&](Index begin, Index end) {
-        for (Index at = begin; at < end; ++at)
-            copy_row(x + (at / count * n + ids[at % count]) * inner, y + at * inner, inner);
+        for (Index at = begin; at < end; ++at) copy_row(x + (at / count * n + ids[at % count]) * inner, y + at * inner, inner);
     });
 }
 
@@ -172,8 +165,7 @@ void take_backward(const Scalar* x, const Id* ids, Scalar* y, Index outer, Index
 void gather(const Scalar* x, const Id* ids, Scalar* y, Index outer, Index n, Index count, Index inner) {
     parallel_for(outer * count, grain_of(inner), [&](Index begin, Index end) {
         for (Index at = begin; at < end; ++at)
-            for (Index i = 0; i < inner; ++i)
-                y[at * inner + i] = x[(at / count * n + ids[at * inner + i]) * inner + i];
+            for (Index i = 0; i < inner; ++i) y[at * inner + i] = x[(at / count * n + ids[at * inner + i]) * inner + i];
     });
 }
 

@@ -11,8 +11,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 ///
 /// Merges axes and goes tile by tile where the fastest axes of the two sides differ, so that a transpose runs near the
 /// speed of memory. x and y must not overlap.
-void strided_copy(Index rank, const Index* extents, const Scalar* x, const Index* x_strides, Scalar* y,
-                  const Index* y_strides);
+void strided_copy(Index rank, const Index* extents, const Scalar* x, const Index* x_strides, Scalar* y, const Index* y_strides);
 
 /// y[o, j, i] = x[o, ids[j], i];  x[outer, n, inner] → y[outer, count, inner]
 void take(const Scalar* x, const Id* ids, Scalar* y, Index outer, Index n, Index count, Index inner);

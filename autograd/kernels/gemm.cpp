@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <complex>  // which cxxblas needs and does not include
 
-#include <omp.h>
 #include <xtensor-blas/xblas_config.hpp>
+#include <omp.h>
 #include <xflens/cxxblas/cxxblas.cxx>
 
 #include <tapehead/autograd/kernels/parallel.hpp>
@@ -48,8 +48,8 @@ void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     blas_gemm(g, a, b, c);
 }
 
-void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b,
-                  const Index* b_offsets, Scalar* c, Index c_stride) {
+void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b, const Index* b_offsets,
+                  Scalar* c, Index c_stride) {
     constexpr Index worth_a_thread = 64 * 64 * 64, fills_all_threads = 512 * 512 * 512;  // multiplications
     match_threads();
     const Index work = std::max(g.m * g.n * g.k, Index{1});

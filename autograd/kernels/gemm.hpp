@@ -9,7 +9,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 struct Gemm {
     bool transpose_a = false, transpose_b = false;
     Index m, n, k;
-    Index lda, ldb, ldc;       // distance between the rows in memory, as stored
+    Index lda, ldb, ldc;         // distance between the rows in memory, as stored
     Scalar alpha = 1, beta = 0;  // C = α op(A) op(B) + β C; with β = 0, C is only written
 };
 
@@ -19,7 +19,7 @@ void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c);
 /// The same for `batch` products, whose operands start at a + a_offsets[i], b + b_offsets[i], c + i c_stride.
 ///
 /// Small products run side by side on the threads, large ones one after another on all of them.
-void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b,
-                  const Index* b_offsets, Scalar* c, Index c_stride);
+void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b, const Index* b_offsets,
+                  Scalar* c, Index c_stride);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

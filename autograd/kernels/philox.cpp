@@ -56,10 +56,8 @@ std::uint64_t scale_to(std::uint64_t range, std::uint64_t r) {
 }  // namespace
 
 Scalar unit_interval(std::uint32_t high, [[maybe_unused]] std::uint32_t low) {
-    if constexpr (per_position == 4)
-        return static_cast<Scalar>(high >> 8) * static_cast<Scalar>(0x1p-24);
-    else
-        return static_cast<Scalar>((std::uint64_t{high} << 32 | low) >> 11) * static_cast<Scalar>(0x1p-53);
+    if constexpr (per_position == 4) return static_cast<Scalar>(high >> 8) * static_cast<Scalar>(0x1p-24);
+    else return static_cast<Scalar>((std::uint64_t{high} << 32 | low) >> 11) * static_cast<Scalar>(0x1p-53);
 }
 
 void box_muller(Scalar u, Scalar v, Scalar& first, Scalar& second) {

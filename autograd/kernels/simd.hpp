@@ -9,6 +9,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
+// clang-format off
 /// y = f(x), with parameters p and q where the comment names them.
 enum class Unary {
     neg, exp, log, log1p, expm1, sqrt, rsqrt, square, reciprocal, abs, sign, sin, cos, tanh, sigmoid, erf,
@@ -31,6 +32,7 @@ enum class Binary {
     add, sub, mul, div, pow, maximum, minimum,
     chain,  // a b, but 0 where a is 0, whatever b is there
 };
+// clang-format on
 
 /// y = a ? b, true or false.
 enum class Compare { eq, ne, lt, le, gt, ge };
@@ -40,24 +42,24 @@ enum class Reduce { sum, prod, max, min, sum_of_squares };
 
 /// The steps of the optimizers, one pass over a parameter; the update rules are written in optim/.
 struct AdamStep {
-    Scalar step_size;      // lr / (1 − β₁ᵗ)
+    Scalar step_size;  // lr / (1 − β₁ᵗ)
     Scalar beta1, beta2;
-    Scalar rest1, rest2;   // 1 − β, rounded once: 1 − 0.999f is off by 1e-5
+    Scalar rest1, rest2;  // 1 − β, rounded once: 1 − 0.999f is off by 1e-5
     Scalar eps;
-    Scalar root_bias2;     // √(1 − β₂ᵗ)
-    Scalar shrink;         // 1 − lr λ (decoupled decay), 1 for none
-    Scalar l2;             // λ added to the gradient as λ p, 0 for none
+    Scalar root_bias2;  // √(1 − β₂ᵗ)
+    Scalar shrink;      // 1 − lr λ (decoupled decay), 1 for none
+    Scalar l2;          // λ added to the gradient as λ p, 0 for none
 };
 
 struct SgdStep {
     Scalar lr, momentum, dampening, l2;
     bool nesterov;
-    bool first;            // the buffer starts as the first gradient, undamped
+    bool first;  // the buffer starts as the first gradient, undamped
 };
 
 struct RmspropStep {
     Scalar lr;
-    Scalar alpha, rest;    // 1 − α
+    Scalar alpha, rest;  // 1 − α
     Scalar eps, momentum, l2;
     bool centered;
 };
@@ -69,8 +71,8 @@ struct AdagradStep {
 struct LionStep {
     Scalar lr;
     Scalar beta1, beta2;
-    Scalar rest1, rest2;   // 1 − β
-    Scalar shrink;         // 1 − lr λ
+    Scalar rest1, rest2;  // 1 − β
+    Scalar shrink;        // 1 − lr λ
 };
 
 struct Simd {

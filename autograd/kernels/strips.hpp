@@ -14,7 +14,7 @@ inline constexpr Index strip_width = 512;
 /// Calls f(o, begin, end) for strips of columns that cover outer × inner; a column costs about n steps.
 template <class F>
 void for_strips(Index outer, Index n, Index inner, const F& f) {
-    constexpr Index unit = 64;              // columns that threads never split: a few cache lines
+    constexpr Index unit = 64;               // columns that threads never split: a few cache lines
     constexpr Index worth_a_thread = 65536;  // elements
     const Index units = (inner + unit - 1) / unit;
     const Index columns = inner < unit ? inner : unit;

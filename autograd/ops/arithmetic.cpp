@@ -18,13 +18,15 @@ kernels::Extents extents(const Shape& shape) { return {shape.data(), shape.rank(
 
 Tensor combine(const char* operation, Binary f, const Tensor& a, const Tensor& b) {
     Tensor y = Tensor::empty(broadcast_shapes(operation, a.shape(), b.shape()));
-    simd().binary(f, kernels::make_walk(extents(y.shape()), extents(a.shape()), extents(b.shape())), a.data(), b.data(), y.raw());
+    simd().binary(f, kernels::make_walk(extents(y.shape()), extents(a.shape()), extents(b.shape())), a.data(), b.data(),
+                  y.raw());
     return y;
 }
 
 Condition compare(const char* operation, Compare f, const Tensor& a, const Tensor& b) {
     Condition y(broadcast_shapes(operation, a.shape(), b.shape()));
-    simd().compare(f, kernels::make_walk(extents(y.shape()), extents(a.shape()), extents(b.shape())), a.data(), b.data(), y.raw());
+    simd().compare(f, kernels::make_walk(extents(y.shape()), extents(a.shape()), extents(b.shape())), a.data(), b.data(),
+                   y.raw());
     return y;
 }
 
@@ -66,9 +68,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
 
 /// y = aᵇ;  da = dy b aᵇ⁻¹ (0 where b = 0),  db = dy y log a (0 where a = 0)
 Tensor pow(const Tensor& a, const Tensor& b) {
-    return record("pow", combine("pow", Binary::pow, a, b), wrt(a, [a, b](const Tensor& dy) {
-                      return chain(dy, b * pow(a, where(b == 0, 1, b) - 1));
-                  }),
+    return record("pow", combine("pow", Binary::pow, a, b),
+                  wrt(a, [a, b](const Tensor& dy) { return chain(dy, b * pow(a, where(b == 0, 1, b) - 1)); }),
                   wrt(b, [a](const Tensor& dy, const Tensor& y) { return chain(dy, y * log(where(a == 0, 1, a))); }));
 }
 

@@ -20,14 +20,16 @@ constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
     check<ShapeError>(q.dim() == 4 && k.dim() == 4 && v.dim() == 4,
-                      "scaled_dot_product_attention: expected q, k and v with 4 axes [B, H, T, D], got {}, {} and {}", q.shape(),
-                      k.shape(), v.shape());
-    check<ShapeError>(q.size(0) == k.size(0) && q.size(3) == k.size(3) && k.shape().slice(0, 3) == v.shape().slice(0, 3),
-                      "scaled_dot_product_attention: expected q [B, H, Tq, D], k [B, Hkv, Tk, D] and v [B, Hkv, Tk, Dv], got {}, {} "
-                      "and {}", q.shape(), k.shape(), v.shape());
+                      "scaled_dot_product_attention: expected q, k and v with 4 axes [B, H, T, D], got {}, {} and {}",
+                      q.shape(), k.shape(), v.shape());
+    check<ShapeError>(
+        q.size(0) == k.size(0) && q.size(3) == k.size(3) && k.shape().slice(0, 3) == v.shape().slice(0, 3),
+        "scaled_dot_product_attention: expected q [B, H, Tq, D], k [B, Hkv, Tk, D] and v [B, Hkv, Tk, Dv], got {}, {} "
+        "and {}",
+        q.shape(), k.shape(), v.shape());
     check<ShapeError>(k.size(1) > 0 && q.size(1) % k.size(1) == 0,
-                      "scaled_dot_product_attention: expected a number of heads that {} key-value heads divide, got {}", k.size(1),
-                      q.size(1));
+                      "scaled_dot_product_attention: expected a number of heads that {} key-value heads divide, got {}",
+                      k.size(1), q.size(1));
     check<ValueError>(options.softcap >= 0, "scaled_dot_product_attention: expected softcap >= 0, got {}", options.softcap);
 }
 
@@ -50,20 +52,20 @@ public:
         Shape pairs = allowed->shape();
         while (pairs.rank() < 4) pairs.insert(0, 1);
         pairs.push_back(1);
-        may_meet_ = allowed->reshape(pairs);                                 // [B, H, Tq, Tk, 1]
+        may_meet_ = allowed->reshape(pairs);  // [B, H, Tq, Tk, 1]
     }
 
     Tensor scores(const Tensor& q, const Tensor& k) const {
-        if (!may_meet_) return gemm(q, false, k, true);                      // [B, H, Tq, Tk]
-        const Tensor queries = where(*may_meet_, unsqueeze(q, 3), 0);        // [B, H, Tq, Tk, D]
-        const Tensor keys = where(*may_meet_, unsqueeze(k, 2), 0);           // [B, H, Tq, Tk, D]
-        return sum(queries * keys, -1);                                      // [B, H, Tq, Tk]
+        if (!may_meet_) return gemm(q, false, k, true);                // [B, H, Tq, Tk]
+        const Tensor queries = where(*may_meet_, unsqueeze(q, 3), 0);  // [B, H, Tq, Tk, D]
+        const Tensor keys = where(*may_meet_, unsqueeze(k, 2), 0);     // [B, H, Tq, Tk, D]
+        return sum(queries * keys, -1);                                // [B, H, Tq, Tk]
     }
 
     Tensor output(const Tensor& weights, const Tensor& v) const {
-        if (!may_meet_) return gemm(weights, false, v, false);               // [B, H, Tq, Dv]
-        const Tensor values = where(*may_meet_, unsqueeze(v, 2), 0);         // [B, H, Tq, Tk, Dv]
-        return sum(unsqueeze(weights, 4) * values, 3);                       // [B, H, Tq, Dv]
+        if (!may_meet_) return gemm(weights, false, v, false);        // [B, H, Tq, Dv]
+        const Tensor values = where(*may_meet_, unsqueeze(v, 2), 0);  // [B, H, Tq, Tk, Dv]
+        return sum(unsqueeze(weights, 4) * values, 3);                // [B, H, Tq, Dv]
     }
 
 private:
@@ -78,18 +80,18 @@ AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const
     const AttentionShape shape{q.size(0), q.size(1), q.size(2), key.size(2)};
     const std::optional<Condition> allowed = options.mask.allowed(shape);
     const Tensor bias = options.mask.total_bias(shape);
-    const Tensor k = repeat_heads(key, shape.heads);                         // [B, H, Tk, D]
-    const Tensor v = repeat_heads(value, shape.heads);                       // [B, H, Tk, Dv]
+    const Tensor k = repeat_heads(key, shape.heads);    // [B, H, Tk, D]
+    const Tensor v = repeat_heads(value, shape.heads);  // [B, H, Tk, Dv]
     const Products products(q, k, v, allowed);
 
-    Tensor scores = products.scores(q, k);                                   // [B, H, Tq, Tk]
+    Tensor scores = products.scores(q, k);  // [B, H, Tq, Tk]
     scores = scores * options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
     if (options.softcap > 0) scores = options.softcap * tanh(scores / options.softcap);
     if (bias) scores = scores + bias;
     if (allowed) scores = where(*allowed, scores, -infinity);
-    const Tensor weights = softmax(scores);                                  // [B, H, Tq, Tk]
+    const Tensor weights = softmax(scores);  // [B, H, Tq, Tk]
     const Tensor kept = dropout(weights, options.dropout, options.training, *options.generator);
-    return {products.output(kept, v), weights};                              // [B, H, Tq, Dv]
+    return {products.output(kept, v), weights};  // [B, H, Tq, Dv]
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {

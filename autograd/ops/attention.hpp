@@ -10,12 +10,12 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 struct AttentionOptions {
-    AttentionMask mask = {};                       ///< who may attend to whom
-    std::optional<Real> scale = {};                ///< of the scores; 1/√D if not given
-    Real softcap = 0;                              ///< c > 0 bounds the scores to ±c by c tanh(score / c); 0 for none
-    Real dropout = 0;                              ///< probability of dropping a weight, in training
-    bool training = false;                         ///< whether dropout acts
-    Generator* generator = &default_generator();   ///< of the dropout
+    AttentionMask mask = {};                      ///< who may attend to whom
+    std::optional<Real> scale = {};               ///< of the scores; 1/√D if not given
+    Real softcap = 0;                             ///< c > 0 bounds the scores to ±c by c tanh(score / c); 0 for none
+    Real dropout = 0;                             ///< probability of dropping a weight, in training
+    bool training = false;                        ///< whether dropout acts
+    Generator* generator = &default_generator();  ///< of the dropout
 };
 
 struct AttentionResult {

@@ -29,8 +29,10 @@ AttentionMask AttentionMask::causal(Index offset) {
 }
 
 AttentionMask AttentionMask::window(Index left, Index right) {
-    check<ValueError>(left >= -1 && right >= -1, "AttentionMask::window: expected bounds of at least 0, or -1 for none, got {} "
-                      "and {}", left, right);
+    check<ValueError>(left >= -1 && right >= -1,
+                      "AttentionMask::window: expected bounds of at least 0, or -1 for none, got {} "
+                      "and {}",
+                      left, right);
     Band band;
     if (left >= 0) band.first = -left;
     if (right >= 0) band.last = right;
@@ -99,8 +101,8 @@ std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) con
         also(valid.reshape({shape.batch, 1, 1, shape.keys}));
     }
     for (const std::vector<Index>& lengths : lengths_) {
-        check<ShapeError>(static_cast<Index>(lengths.size()) == shape.batch, "AttentionMask::lengths: expected {} lengths, got {}",
-                          shape.batch, lengths.size());
+        check<ShapeError>(static_cast<Index>(lengths.size()) == shape.batch,
+                          "AttentionMask::lengths: expected {} lengths, got {}", shape.batch, lengths.size());
         Condition valid(Shape{shape.batch, 1, 1, shape.keys});
         bool* next = valid.raw();
         for (const Index length : lengths)

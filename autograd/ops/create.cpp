@@ -82,8 +82,7 @@ Tensor as_tensor(const Ids& ids) {
 Tensor one_hot(const Ids& ids, Index classes) {
     Shape shape = shape_of(ids);
     shape.push_back(classes);
-    for (const Id id : ids)
-        check<IndexError>(0 <= id && id < classes, "one_hot: expected ids in [0, {}), got {}", classes, id);
+    for (const Id id : ids) check<IndexError>(0 <= id && id < classes, "one_hot: expected ids in [0, {}), got {}", classes, id);
     Tensor y = zeros(shape);
     for (std::size_t i = 0; i < ids.size(); ++i) y.raw()[static_cast<Index>(i) * classes + ids.data()[i]] = 1;
     return y;

@@ -104,9 +104,11 @@ Tensor cross_entropy_rows(const Tensor& x, const Classes& classes, const Tensor&
     simd().cross_entropy(x.data(), classes->data(), weights(), smoothing, losses.raw(), shift.raw(), log_sum.raw(), rows, n);
     return record("cross_entropy", losses, wrt(x, [=](const Tensor& dy) {
                       if (grad_enabled())
-                          return gradients_of([&](const std::vector<Tensor>& in) {
-                              return cross_entropy_rows_composite(in[0], classes, weight, smoothing);
-                          }, {x}, dy)[0];
+                          return gradients_of(
+                              [&](const std::vector<Tensor>& in) {
+                                  return cross_entropy_rows_composite(in[0], classes, weight, smoothing);
+                              },
+                              {x}, dy)[0];
                       Tensor dx = Tensor::empty(x.shape());
                       simd().cross_entropy_backward(x.data(), classes->data(), weights(), smoothing, shift.data(),
                                                     log_sum.data(), dy.data(), dx.raw(), rows, n);

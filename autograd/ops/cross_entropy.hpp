@@ -7,10 +7,10 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 struct CrossEntropyOptions {
-    Tensor weight = {};         ///< w [C], how much each class counts; undefined for 1
-    Id ignore_index = -100;     ///< targets of this class do not count: their loss and gradient are 0
+    Tensor weight = {};      ///< w [C], how much each class counts; undefined for 1
+    Id ignore_index = -100;  ///< targets of this class do not count: their loss and gradient are 0
     Reduction reduction = Reduction::mean;
-    Real label_smoothing = 0;   ///< ε: the part of the target distribution that is spread evenly over all classes
+    Real label_smoothing = 0;  ///< ε: the part of the target distribution that is spread evenly over all classes
 };
 
 /// −Σ_c q_c log softmax(x)_c with q_c = w_c ((1 − ε) [c = target] + ε / C), without overflow.

@@ -121,8 +121,10 @@ Tensor scatter_add(const Tensor& x, Index axis, const Ids& ids, const Tensor& so
     Tensor added = put_elements(used, axis, positions("scatter_add", ids, x.shape()[axis], -x.shape()[axis]), x.shape()[axis]);
     std::vector<std::pair<Index, Index>> widths;
     for (Index i = 0; i < x.dim(); ++i) {
-        check<ShapeError>(shape[i] <= x.shape()[i] || i == axis, "scatter_add: expected ids that fit into {} but along axis {}, "
-                          "got {}", x.shape(), axis, shape);
+        check<ShapeError>(shape[i] <= x.shape()[i] || i == axis,
+                          "scatter_add: expected ids that fit into {} but along axis {}, "
+                          "got {}",
+                          x.shape(), axis, shape);
         widths.emplace_back(0, x.shape()[i] - added.shape()[i]);
     }
     return x + pad(added, widths);

@@ -53,9 +53,11 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
                       static_cast<Scalar>(eps));
     return record("layer_norm", y, wrt(std::array{x, weight, bias}, [=](const Tensor& dy) -> std::vector<Tensor> {
                       if (grad_enabled())
-                          return gradients_of([&](const std::vector<Tensor>& in) {
-                              return layer_norm_composite(in[0], shape, in[1], in[2], eps);
-                          }, {x, weight, bias}, dy);
+                          return gradients_of(
+                              [&](const std::vector<Tensor>& in) {
+                                  return layer_norm_composite(in[0], shape, in[1], in[2], eps);
+                              },
+                              {x, weight, bias}, dy);
                       Tensor dx = gradient_like(x), dw = gradient_like(weight), db = gradient_like(bias);
                       simd().layer_norm_backward(x.data(), data_or_null(weight), mean.data(), rstd.data(), dy.data(),
                                                  raw_or_null(dx), raw_or_null(dw), raw_or_null(db), rows, n);
@@ -75,9 +77,9 @@ Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, Real 
     simd().rms_norm(x.data(), data_or_null(weight), y.raw(), rstd.raw(), rows, n, static_cast<Scalar>(eps));
     return record("rms_norm", y, wrt(std::array{x, weight}, [=](const Tensor& dy) -> std::vector<Tensor> {
                       if (grad_enabled())
-                          return gradients_of([&](const std::vector<Tensor>& in) {
-                              return rms_norm_composite(in[0], shape, in[1], eps);
-                          }, {x, weight}, dy);
+                          return gradients_of(
+                              [&](const std::vector<Tensor>& in) { return rms_norm_composite(in[0], shape, in[1], eps); },
+                              {x, weight}, dy);
                       Tensor dx = gradient_like(x), dw = gradient_like(weight);
                       simd().rms_norm_backward(x.data(), data_or_null(weight), rstd.data(), dy.data(), raw_or_null(dx),
                                                raw_or_null(dw), rows, n);

@@ -102,9 +102,8 @@ Tensor cos(const Tensor& x) {
 
 /// dx = dy 2/√π e^(−x²)
 Tensor erf(const Tensor& x) {
-    return record("erf", map(Unary::erf, x), wrt(x, [x](const Tensor& dy) {
-                      return chain(dy, 2 * std::numbers::inv_sqrtpi * exp(-square(x)));
-                  }));
+    return record("erf", map(Unary::erf, x),
+                  wrt(x, [x](const Tensor& dy) { return chain(dy, 2 * std::numbers::inv_sqrtpi * exp(-square(x))); }));
 }
 
 /// dx = dy (1 − tanh² x)
@@ -129,13 +128,14 @@ Tensor relu(const Tensor& x) {
 
 /// dx = dy (x > 0 ? 1 : slope)
 Tensor leaky_relu(const Tensor& x, Real slope) {
-    return activation("leaky_relu", Unary::leaky_relu, x, [=](const Tensor& v) { return affine(step(v), 1 - slope, slope); },
-                      slope);
+    return activation(
+        "leaky_relu", Unary::leaky_relu, x, [=](const Tensor& v) { return affine(step(v), 1 - slope, slope); }, slope);
 }
 
 /// dx = dy (x > 0 ? 1 : α eˣ)
 Tensor elu(const Tensor& x, Real alpha) {
-    return activation("elu", Unary::elu, x, [=](const Tensor& v) { return where(v > 0, 1, alpha * exp(v)); }, alpha);
+    return activation(
+        "elu", Unary::elu, x, [=](const Tensor& v) { return where(v > 0, 1, alpha * exp(v)); }, alpha);
 }
 
 /// dx = dy (Φ(x) + x φ(x))

@@ -87,9 +87,8 @@ Ids position(const char* operation, const Tensor& x, Index axis, bool keepdim, b
 Tensor sum(const Tensor& x, const Axes& given, bool keepdim) {
     const Shape axes = normalize_axes("sum", given, x.dim());
     if (axes.empty()) return x;
-    return record("sum", reduce(Reduce::sum, x, axes, keepdim), wrt(x, [shape = x.shape(), axes](const Tensor& dy) {
-                      return expand(restore(dy, shape, axes), shape);
-                  }));
+    return record("sum", reduce(Reduce::sum, x, axes, keepdim),
+                  wrt(x, [shape = x.shape(), axes](const Tensor& dy) { return expand(restore(dy, shape, axes), shape); }));
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {

@@ -265,8 +265,8 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<Index, Index>>& widths, 
     for (Index axis = 1; axis <= given; ++axis) {
         const auto [before, after] = widths[static_cast<std::size_t>(given - axis)];
         const Index n = x.size(-axis), first = std::max<Index>(0, -before), last = n - std::max<Index>(0, -after);
-        check<ShapeError>(first <= last && n + before + after >= 0, "pad: expected at most {} elements cut, got widths {} and {}",
-                          n, before, after);
+        check<ShapeError>(first <= last && n + before + after >= 0,
+                          "pad: expected at most {} elements cut, got widths {} and {}", n, before, after);
         cut = slice(cut, -axis, first, last);
     }
     Shape shape = cut.shape();

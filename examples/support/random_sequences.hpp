@@ -90,7 +90,7 @@ inline std::vector<std::string> labels(const Ids& ids) {
 
 inline std::string text_of(const Sequence& sequence) {
     std::string text;
-    for (const Id id : sequence) text += (text.empty() ? "" : " ") + label(id);
+    for (const Id id : sequence) text.append(text.empty() ? "" : " ").append(label(id));
     return text;
 }
 

@@ -53,7 +53,9 @@ TEST_CASE("A vocabulary numbers the different characters in order and names one 
     const Vocabulary vocabulary(U"b\u00E9ab");
     CHECK(vocabulary.size() == 3);
     CHECK(vocabulary.encode(U"ab\u00E9b") == Characters{0, 1, 2, 1});
-    CHECK(vocabulary.decode(Characters{2, 0}) == "\xC3\xA9" "a");
+    CHECK(vocabulary.decode(Characters{2, 0}) ==
+          "\xC3\xA9"
+          "a");
     CHECK_THROWS_WITH(vocabulary.encode(U"a\u20AC"), Catch::Contains("\xE2\x82\xAC"));
     CHECK_THROWS_AS(vocabulary.decode(Characters{3}), std::out_of_range);
 }

@@ -1,8 +1,8 @@
 // Reductions of long vectors: accuracy in float, and results that no number of threads changes.
 #include <support/testing.hpp>
 
-#include <tapehead/autograd/threads.hpp>
 #include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/threads.hpp>
 
 using namespace testing;
 using kernels::Reduce;

@@ -38,16 +38,19 @@ Tensor loss_of(const SafetensorsFile& file, const std::map<std::string, Tensor>&
     const auto given = [&](const char* name) { return in.count(name) ? in.at(name) : Tensor(); };
     if (op == "cross_entropy")
         return cross_entropy(in.at("logits"), file.ids("input.target"),
-                             {.weight = given("weight"), .ignore_index = args.value("ignore_index", -100),
-                              .reduction = reduction, .label_smoothing = args.value("label_smoothing", 0.0)});
+                             {.weight = given("weight"),
+                              .ignore_index = args.value("ignore_index", -100),
+                              .reduction = reduction,
+                              .label_smoothing = args.value("label_smoothing", 0.0)});
     if (op == "nll_loss")
         return nll_loss(in.at("log_probs"), file.ids("input.target"),
                         {.weight = given("weight"), .ignore_index = args.value("ignore_index", -100), .reduction = reduction});
     if (op == "huber_loss") return huber_loss(in.at("input"), in.at("target"), args.value("delta", 1.0), reduction);
     if (op == "binary_cross_entropy_with_logits")
-        return binary_cross_entropy_with_logits(
-            in.at("logits"), in.at("target"),
-            {.weight = given("weight"), .pos_weight = given("pos_weight"), .reduction = reduction});
+        return binary_cross_entropy_with_logits(in.at("logits"), in.at("target"),
+                                                {.weight = given("weight"),
+                                                 .pos_weight = given("pos_weight"),
+                                                 .reduction = reduction});
     REQUIRE(op == "kl_div");
     return kl_div(in.at("input"), in.at("target"), {.reduction = reduction, .log_target = args.value("log_target", false)});
 }
@@ -87,35 +90,40 @@ std::vector<Loss> losses_of_classes() {
     return {
         {"cross_entropy", [](auto& in, Reduction r) { return cross_entropy(in[0], flat_targets(), {.reduction = r}); }, {x}},
         {"cross_entropy, smoothed",
-         [](auto& in, Reduction r) {
-             return cross_entropy(in[0], flat_targets(), {.reduction = r, .label_smoothing = 0.2});
-         }, {x}},
+         [](auto& in, Reduction r) { return cross_entropy(in[0], flat_targets(), {.reduction = r, .label_smoothing = 0.2}); },
+         {x}},
         {"cross_entropy, weighted",
-         [w](auto& in, Reduction r) { return cross_entropy(in[0], flat_targets(), {.weight = w, .reduction = r}); }, {x}},
+         [w](auto& in, Reduction r) { return cross_entropy(in[0], flat_targets(), {.weight = w, .reduction = r}); },
+         {x}},
         {"cross_entropy, smoothed and weighted, an ignored class",
          [w](auto& in, Reduction r) {
              return cross_entropy(in[0], Ids{3, 0, 2, 2, 0, 1},
                                   {.weight = w, .ignore_index = 2, .reduction = r, .label_smoothing = 0.2});
-         }, {x}},
+         },
+         {x}},
         {"cross_entropy, as a function of the weight too",
          [](auto& in, Reduction r) {
              return cross_entropy(in[0], flat_targets(), {.weight = in[1], .reduction = r, .label_smoothing = 0.2});
-         }, {x, w}},
+         },
+         {x, w}},
         {"cross_entropy of [N, C, d]",
-         [](auto& in, Reduction r) {
-             return cross_entropy(in[0], deep_targets(), {.reduction = r, .label_smoothing = 0.1});
-         }, {deep}},
+         [](auto& in, Reduction r) { return cross_entropy(in[0], deep_targets(), {.reduction = r, .label_smoothing = 0.1}); },
+         {deep}},
         {"cross_entropy of [C]",
-         [](auto& in, Reduction r) { return cross_entropy(in[0], Ids(Id{2}), {.reduction = r}); }, {one}},
+         [](auto& in, Reduction r) { return cross_entropy(in[0], Ids(Id{2}), {.reduction = r}); },
+         {one}},
         {"cross_entropy of probabilities",
          [w](auto& in, Reduction r) {
              return cross_entropy(in[0], in[1], {.weight = w, .reduction = r, .label_smoothing = 0.1});
-         }, {x, p}},
+         },
+         {x, p}},
         {"cross_entropy of probabilities [N, C, d]",
-         [](auto& in, Reduction r) { return cross_entropy(in[0], in[1], {.reduction = r}); }, {deep, deep_p}},
+         [](auto& in, Reduction r) { return cross_entropy(in[0], in[1], {.reduction = r}); },
+         {deep, deep_p}},
         {"nll_loss", [](auto& in, Reduction r) { return nll_loss(in[0], flat_targets(), {.reduction = r}); }, {x}},
         {"nll_loss, weighted",
-         [](auto& in, Reduction r) { return nll_loss(in[0], deep_targets(), {.weight = in[1], .reduction = r}); }, {deep, w}},
+         [](auto& in, Reduction r) { return nll_loss(in[0], deep_targets(), {.weight = in[1], .reduction = r}); },
+         {deep, w}},
     };
 }
 
@@ -129,18 +137,22 @@ std::vector<Loss> losses_of_numbers() {
         {"smooth_l1_loss", [](auto& in, Reduction r) { return smooth_l1_loss(in[0], in[1], 0.7, r); }, {x, t}},
         {"smooth_l1_loss, beta 0", [](auto& in, Reduction r) { return smooth_l1_loss(in[0], in[1], 0, r); }, {x, t}},
         {"binary_cross_entropy_with_logits",
-         [](auto& in, Reduction r) { return binary_cross_entropy_with_logits(in[0], in[1], {.reduction = r}); }, {x, p}},
+         [](auto& in, Reduction r) { return binary_cross_entropy_with_logits(in[0], in[1], {.reduction = r}); },
+         {x, p}},
         {"binary_cross_entropy_with_logits, weighted",
          [](auto& in, Reduction r) {
              return binary_cross_entropy_with_logits(in[0], in[1], {.weight = in[2], .pos_weight = in[3], .reduction = r});
-         }, {x, p, w, pw}},
-        {"binary_cross_entropy", [](auto& in, Reduction r) { return binary_cross_entropy(in[0], in[1], {.reduction = r}); },
+         },
+         {x, p, w, pw}},
+        {"binary_cross_entropy",
+         [](auto& in, Reduction r) { return binary_cross_entropy(in[0], in[1], {.reduction = r}); },
          {p, q}},
         {"binary_cross_entropy, weighted",
          [](auto& in, Reduction r) { return binary_cross_entropy(in[0], in[1], {.weight = in[2], .reduction = r}); },
          {p, q, w}},
         {"kl_div", [](auto& in, Reduction r) { return kl_div(in[0], in[1], {.reduction = r}); }, {x, p}},
-        {"kl_div, log_target", [](auto& in, Reduction r) { return kl_div(in[0], in[1], {.reduction = r, .log_target = true}); },
+        {"kl_div, log_target",
+         [](auto& in, Reduction r) { return kl_div(in[0], in[1], {.reduction = r, .log_target = true}); },
          {x, t}},
     };
 }
@@ -219,8 +231,8 @@ TEST_CASE("fused and written-out cross entropy have the same values and gradient
             const Tensor fused = cross_entropy(a, targets, options), composite = cross_entropy_composite(b, targets, options);
             check_close(fused, composite);
             check_close(grad(fused, {a}, {.seed = dy, .retain_graph = true})[0], grad(composite, {b}, {.seed = dy})[0]);
-            check_close(grad(fused, {a}, {.seed = dy, .create_graph = true})[0], grad(cross_entropy(a, targets, options), {a},
-                                                                                     {.seed = dy})[0]);
+            check_close(grad(fused, {a}, {.seed = dy, .create_graph = true})[0],
+                        grad(cross_entropy(a, targets, options), {a}, {.seed = dy})[0]);
         }
 }
 
@@ -413,9 +425,7 @@ TEST_CASE("simple losses have the values of their formulas") {
 TEST_CASE("binary cross entropy with logits overflows at neither end") {  // L6
     const Tensor x{100, -100, 100, -100}, t{0, 1, 1, 0};
     const double small = is_f64 ? 3.720075976020836e-44 : 0;  // in single precision a denormal number, or 0
-    const auto loss = [&](const Tensor& at) {
-        return binary_cross_entropy_with_logits(at, t, {.reduction = Reduction::sum});
-    };
+    const auto loss = [&](const Tensor& at) { return binary_cross_entropy_with_logits(at, t, {.reduction = Reduction::sum}); };
     const Tensor each = binary_cross_entropy_with_logits(x, t, {.reduction = Reduction::none}), d = gradient(x, loss);
     CHECK(each(0) == 100);
     CHECK(each(1) == 100);
@@ -428,16 +438,14 @@ TEST_CASE("binary cross entropy with logits overflows at neither end") {  // L6
     }
     const Tensor edges{inf, -inf};
     check_close(binary_cross_entropy_with_logits(edges, Tensor{1, 0}), Tensor(0));
-    const Tensor d_edges = gradient(edges, [](const Tensor& at) {
-        return binary_cross_entropy_with_logits(at, Tensor{1, 0});
-    });
+    const Tensor d_edges = gradient(edges, [](const Tensor& at) { return binary_cross_entropy_with_logits(at, Tensor{1, 0}); });
     check_close(d_edges, zeros({2}), 0);
 }
 
 TEST_CASE("binary cross entropy of probabilities is that of their logits, and bounded at 0 and 1") {
     const Tensor x = values({3, 4}, 1), t = probabilities({3, 4}, 2), w = probabilities({4}, 3);
-    check_close(binary_cross_entropy(sigmoid(x), t, {.weight = w}),
-                binary_cross_entropy_with_logits(x, t, {.weight = w}), 10 * tolerance);
+    check_close(binary_cross_entropy(sigmoid(x), t, {.weight = w}), binary_cross_entropy_with_logits(x, t, {.weight = w}),
+                10 * tolerance);
     const Tensor p{0, 1, 0, 1}, hard{1, 0, 0, 1};
     check_close(binary_cross_entropy(p, hard, {.reduction = Reduction::none}), Tensor{100, 100, 0, 0});
     const Tensor d = gradient(p, [&](const Tensor& at) { return binary_cross_entropy(at, hard); });

@@ -38,15 +38,13 @@ inline void cross_entropy_row(const Scalar* x, Id target, const Scalar* weight, 
 
 inline void cross_entropy(const Scalar* x, const Id* target, const Scalar* weight, Real smoothing, Scalar* loss, Scalar* shift,
                           Scalar* log_sum, Index rows, Index n) {
-    each_row(rows, n, 16384, [&](Index r) {
-        cross_entropy_row(x + r * n, target[r], weight, smoothing, loss[r], shift[r], log_sum[r], n);
-    });
+    each_row(rows, n, 16384,
+             [&](Index r) { cross_entropy_row(x + r * n, target[r], weight, smoothing, loss[r], shift[r], log_sum[r], n); });
 }
 
 /// dx = dy (exp(x − m − L) Σ_c q_c − q)
-inline void cross_entropy_backward(const Scalar* x, const Id* target, const Scalar* weight, Real smoothing,
-                                   const Scalar* shift, const Scalar* log_sum, const Scalar* dy, Scalar* dx, Index rows,
-                                   Index n) {
+inline void cross_entropy_backward(const Scalar* x, const Id* target, const Scalar* weight, Real smoothing, const Scalar* shift,
+                                   const Scalar* log_sum, const Scalar* dy, Scalar* dx, Index rows, Index n) {
     const Real even = smoothing == 0 ? 0 : smoothing / static_cast<Real>(n);
     const Real all = even == 0 ? 0 : even * (weight ? reduce_run<SumOf>(weight, n) : static_cast<Real>(n));
     each_row(rows, n, 16384, [&](Index r) {

@@ -23,22 +23,30 @@ inline void map(Index grain, Index n, Scalar* y, const F& f, const Xs*... x) {
 /// xᵖ for one p: the usual exponents by arithmetic.
 inline void power(Scalar p, const Scalar* x, Scalar* y, Index n) {
     const Vec one(Scalar{1}), zero(Scalar{0});
-    if (p == 1) return map(cheap, n, y, [](Vec v) { return v; }, x);
-    if (p == 2) return map(cheap, n, y, [](Vec v) { return v * v; }, x);
-    if (p == 3) return map(cheap, n, y, [](Vec v) { return v * v * v; }, x);
-    if (p == -1) return map(cheap, n, y, [=](Vec v) { return one / v; }, x);
+    if (p == 1)
+        return map(
+            cheap, n, y, [](Vec v) { return v; }, x);
+    if (p == 2)
+        return map(
+            cheap, n, y, [](Vec v) { return v * v; }, x);
+    if (p == 3)
+        return map(
+            cheap, n, y, [](Vec v) { return v * v * v; }, x);
+    if (p == -1)
+        return map(
+            cheap, n, y, [=](Vec v) { return one / v; }, x);
     if (p == Scalar{0.5})  // √−0 is −0 and √−∞ is NaN, where pow gives 0 and ∞
-        return map(cheap, n, y, [=](Vec v) { return xsimd::sqrt(xsimd::select(v == Vec(-infinity), -v, v + zero)); }, x);
-    map(costly / 4, n, y, [=](Vec v) { return pow(v, Vec(p)); }, x);
+        return map(
+            cheap, n, y, [=](Vec v) { return xsimd::sqrt(xsimd::select(v == Vec(-infinity), -v, v + zero)); }, x);
+    map(
+        costly / 4, n, y, [=](Vec v) { return pow(v, Vec(p)); }, x);
 }
 
 inline constexpr Scalar gelu_cubic = static_cast<Scalar>(0.044715);
 inline constexpr Scalar gelu_scale = 2 * std::numbers::sqrt2_v<Scalar> * std::numbers::inv_sqrtpi_v<Scalar>;  // 2 √(2/π)
 
 /// x/2 (1 + tanh u) = x σ(2u), u = √(2/π) (x + 0.044715 x³): σ keeps its digits where tanh is near −1.
-inline Vec gelu_tanh_argument(Vec x) {
-    return Vec(gelu_scale) * (x + Vec(gelu_cubic) * x * x * x);
-}
+inline Vec gelu_tanh_argument(Vec x) { return Vec(gelu_scale) * (x + Vec(gelu_cubic) * x * x * x); }
 
 inline Vec gelu_tanh(Vec x) { return x * sigmoid(gelu_tanh_argument(x)); }
 
@@ -48,6 +56,8 @@ inline Vec gelu_tanh_slope(Vec x) {
     return sigmoid(u) + x * sigmoid_slope(u) * du;
 }
 
+// One case a line, which clang-format would break at every lambda.
+// clang-format off
 inline void unary(Unary f, Scalar p, Scalar q, const Scalar* x, Scalar* y, Index n) {
     const Vec zero(Scalar{0}), one(Scalar{1}), vp(p), vq(q);
     using xsimd::select;
@@ -110,6 +120,7 @@ inline void unary_backward(Unary f, Scalar p, Scalar, const Scalar* x, const Sca
         default: return;
     }
 }
+// clang-format on
 
 /// The place of one run of a walk along its last axis: where it starts in the output and in the inputs.
 struct Run {
@@ -148,12 +159,9 @@ inline void walk_binary(const Walk& w, const Scalar* a, const Scalar* b, Scalar*
         const Vec va(*pa), vb(*pb);
         if (a_row && b_row)
             blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(load(pa + i, part), load(pb + i, part))); });
-        else if (a_row)
-            blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(load(pa + i, part), vb)); });
-        else if (b_row)
-            blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(va, load(pb + i, part))); });
-        else
-            blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(va, vb)); });
+        else if (a_row) blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(load(pa + i, part), vb)); });
+        else if (b_row) blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(va, load(pb + i, part))); });
+        else blocks(0, run.length, [&](Index i, auto part) { store(to + i, part, f(va, vb)); });
     });
 }
 
@@ -167,8 +175,7 @@ inline void binary(Binary f, const Walk& w, const Scalar* a, const Scalar* b, Sc
         case Binary::pow: return walk_binary(w, a, b, y, [](Vec u, Vec v) { return pow(u, v); });
         case Binary::maximum: return walk_binary(w, a, b, y, [](Vec u, Vec v) { return maximum(u, v); });
         case Binary::minimum: return walk_binary(w, a, b, y, [](Vec u, Vec v) { return minimum(u, v); });
-        case Binary::chain:
-            return walk_binary(w, a, b, y, [=](Vec u, Vec v) { return xsimd::select(u == zero, zero, u * v); });
+        case Binary::chain: return walk_binary(w, a, b, y, [=](Vec u, Vec v) { return xsimd::select(u == zero, zero, u * v); });
     }
 }
 
@@ -233,7 +240,8 @@ inline void where(const Walk& w, const bool* c, const Scalar* a, const Scalar* b
 
 inline void axpy(Scalar alpha, const Scalar* x, Scalar* y, Index n) {
     const Vec a(alpha);
-    map(cheap, n, y, [=](Vec u, Vec v) { return xsimd::fma(a, u, v); }, x, static_cast<const Scalar*>(y));
+    map(
+        cheap, n, y, [=](Vec u, Vec v) { return xsimd::fma(a, u, v); }, x, static_cast<const Scalar*>(y));
 }
 
 inline void fill(Scalar value, Scalar* y, Index n) {

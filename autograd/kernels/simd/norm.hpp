@@ -21,10 +21,12 @@ inline void layer_norm_row(const Scalar* x, const Scalar* w, const Scalar* b, Sc
     const Vec x0(first);
     const Real offset = row_sum(n, [&](Index i, auto part) { return load(x + i, part, first) - x0; }) / static_cast<Real>(n);
     const Vec m(static_cast<Scalar>(offset));
-    const Real variance = row_sum(n, [&](Index i, auto part) {
-        const Vec d = only((load(x + i, part) - x0) - m, part);
-        return d * d;
-    }) / static_cast<Real>(n);
+    const Real variance = row_sum(n,
+                                  [&](Index i, auto part) {
+                                      const Vec d = only((load(x + i, part) - x0) - m, part);
+                                      return d * d;
+                                  }) /
+                          static_cast<Real>(n);
     mean = static_cast<Scalar>(first + offset);
     rstd = static_cast<Scalar>(1 / std::sqrt(variance + static_cast<Real>(eps)));
     const Vec scale(rstd);
@@ -84,21 +86,17 @@ inline void norm_dx_row(const Scalar* x, const Scalar* w, const Scalar* mean, Sc
     const Real g_sum = mean ? row_sum(n, g) : Real{0};
     const Real gx_sum = row_sum(n, [&](Index i, auto part) { return g(i, part) * normal(i, part); });
     const Vec g_mean(static_cast<Scalar>(g_sum / count)), gx_mean(static_cast<Scalar>(gx_sum / count));
-    blocks(0, n, [&](Index i, auto part) {
-        store(dx + i, part, scale * (g(i, part) - g_mean - normal(i, part) * gx_mean));
-    });
+    blocks(0, n, [&](Index i, auto part) { store(dx + i, part, scale * (g(i, part) - g_mean - normal(i, part) * gx_mean)); });
 }
 
 inline void layer_norm_backward(const Scalar* x, const Scalar* w, const Scalar* mean, const Scalar* rstd, const Scalar* dy,
                                 Scalar* dx, Scalar* dw, Scalar* db, Index rows, Index n) {
     if (dw || db)
-        for_strips(1, rows, n, [&](Index, Index begin, Index end) {
-            norm_weights_strip(x, mean, rstd, dy, dw, db, rows, n, begin, end);
-        });
+        for_strips(1, rows, n,
+                   [&](Index, Index begin, Index end) { norm_weights_strip(x, mean, rstd, dy, dw, db, rows, n, begin, end); });
     if (dx)
-        each_row(rows, n, norm_worth, [&](Index r) {
-            norm_dx_row(x + r * n, w, mean + r, rstd[r], dy + r * n, dx + r * n, n);
-        });
+        each_row(rows, n, norm_worth,
+                 [&](Index r) { norm_dx_row(x + r * n, w, mean + r, rstd[r], dy + r * n, dx + r * n, n); });
 }
 
 inline void rms_norm(const Scalar* x, const Scalar* w, Scalar* y, Scalar* rstd, Index rows, Index n, Scalar eps) {
@@ -122,9 +120,7 @@ inline void rms_norm_backward(const Scalar* x, const Scalar* w, const Scalar* rs
             norm_weights_strip(x, nullptr, rstd, dy, dw, nullptr, rows, n, begin, end);
         });
     if (dx)
-        each_row(rows, n, norm_worth, [&](Index r) {
-            norm_dx_row(x + r * n, w, nullptr, rstd[r], dy + r * n, dx + r * n, n);
-        });
+        each_row(rows, n, norm_worth, [&](Index r) { norm_dx_row(x + r * n, w, nullptr, rstd[r], dy + r * n, dx + r * n, n); });
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA

@@ -16,21 +16,30 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
 struct SumOf {
     static constexpr Scalar start = 0;
     static constexpr Index rows = 16;
-    template <class T> static T take(T r, T x) { return r + x; }
+    template <class T>
+    static T take(T r, T x) {
+        return r + x;
+    }
     static Real join(Real a, Real b) { return a + b; }
 };
 
 struct SquaresOf {
     static constexpr Scalar start = 0;
     static constexpr Index rows = 16;
-    template <class T> static T take(T r, T x) { return r + x * x; }
+    template <class T>
+    static T take(T r, T x) {
+        return r + x * x;
+    }
     static Real join(Real a, Real b) { return a + b; }
 };
 
 struct ProductOf {  // a partial product in Scalar could overflow where the whole does not
     static constexpr Scalar start = 1;
     static constexpr Index rows = 1;
-    template <class T> static T take(T r, T x) { return r * x; }
+    template <class T>
+    static T take(T r, T x) {
+        return r * x;
+    }
     static Real join(Real a, Real b) { return a * b; }
 };
 
@@ -187,9 +196,7 @@ inline void logsumexp_strip(const Scalar* x, Scalar* y, Index n, Index inner, In
     for (Index i = 0; i < width; ++i) shift[i] = exp_shift(y[begin + i]);
     for (Index j = 0; j < n; ++j) {
         const Scalar* row = x + j * inner + begin;
-        blocks(0, width, [&](Index i, auto part) {
-            store(term + i, part, exp(load(row + i, part) - load(shift + i, part)));
-        });
+        blocks(0, width, [&](Index i, auto part) { store(term + i, part, exp(load(row + i, part) - load(shift + i, part))); });
 #pragma omp simd
         for (Index i = 0; i < width; ++i) total[i] += static_cast<Real>(term[i]);
     }

@@ -43,12 +43,10 @@ inline void softmax_backward(const Scalar* y, const Scalar* dy, Scalar* dx, Inde
         const Scalar *row = y + r * n, *drow = dy + r * n;
         Scalar* to = dx + r * n;
         const auto product = [&](Vec a, Vec b) { return xsimd::select((a == zero) | (b == zero), zero, a * b); };
-        const Vec dot(static_cast<Scalar>(row_sum(n, [&](Index i, auto part) {
-            return product(load(row + i, part), load(drow + i, part));
-        })));
-        blocks(0, n, [&](Index i, auto part) {
-            store(to + i, part, product(load(row + i, part), load(drow + i, part) - dot));
-        });
+        const Vec dot(static_cast<Scalar>(
+            row_sum(n, [&](Index i, auto part) { return product(load(row + i, part), load(drow + i, part)); })));
+        blocks(0, n,
+               [&](Index i, auto part) { store(to + i, part, product(load(row + i, part), load(drow + i, part) - dot)); });
     });
 }
 
@@ -58,8 +56,8 @@ inline void log_softmax(const Scalar* x, Scalar* y, Index rows, Index n) {
         const Scalar* row = x + r * n;
         Scalar* to = y + r * n;
         const Vec m(exp_shift(row_max(row, n)));
-        const Vec log_sum(static_cast<Scalar>(std::log(
-            row_sum(n, [&](Index i, auto part) { return exp_flush(load(row + i, part, -infinity) - m); }))));
+        const Vec log_sum(static_cast<Scalar>(
+            std::log(row_sum(n, [&](Index i, auto part) { return exp_flush(load(row + i, part, -infinity) - m); }))));
         blocks(0, n, [&](Index i, auto part) { store(to + i, part, (load(row + i, part) - m) - log_sum); });
     });
 }
@@ -69,9 +67,8 @@ inline void log_softmax_backward(const Scalar* y, const Scalar* dy, Scalar* dx, 
         const Scalar *row = y + r * n, *drow = dy + r * n;
         Scalar* to = dx + r * n;
         const Vec sum(static_cast<Scalar>(row_sum(n, [&](Index i, auto part) { return load(drow + i, part); })));
-        blocks(0, n, [&](Index i, auto part) {
-            store(to + i, part, load(drow + i, part) - exp_flush(load(row + i, part)) * sum);
-        });
+        blocks(0, n,
+               [&](Index i, auto part) { store(to + i, part, load(drow + i, part) - exp_flush(load(row + i, part)) * sum); });
     });
 }
 

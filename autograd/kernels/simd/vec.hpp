@@ -151,10 +151,8 @@ inline Vec tanh(Vec x) { return xsimd::tanh(x); }
 
 /// erf x. xsimd's double version is up to 68 units in the last place off, and NaN where x² overflows.
 inline Vec erf(Vec x) {
-    if constexpr (single)
-        return xsimd::erf(x);
-    else
-        return each_lane(x, x, [](Scalar a, Scalar) { return std::erf(a); });
+    if constexpr (single) return xsimd::erf(x);
+    else return each_lane(x, x, [](Scalar a, Scalar) { return std::erf(a); });
 }
 
 /// −x; xsimd's is 0 − x on AVX-512, which loses the sign of 0.
