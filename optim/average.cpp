@@ -55,13 +55,13 @@ void ExponentialMovingAverage::load_state(const AverageState& state) {
     check_not_swapped("load_state");
     std::vector<std::string> differences;
     std::vector<const Tensor*> found;
-    for (const auto& [name, average] : averages_) {
+    for (const NamedTensor& own : averages_) {
         const auto saved =
-            std::find_if(state.averages.begin(), state.averages.end(), [&](const auto& a) { return a.name == name; });
+            std::find_if(state.averages.begin(), state.averages.end(), [&](const auto& a) { return a.name == own.name; });
         found.push_back(saved == state.averages.end() ? nullptr : &saved->tensor);
-        if (!found.back()) differences.push_back(fmt::format("'{}' is missing", name));
-        else if (!*found.back() || found.back()->shape() != average.shape())
-            differences.push_back(fmt::format("'{}' has another shape than {}", name, average.shape()));
+        if (!found.back()) differences.push_back(fmt::format("'{}' is missing", own.name));
+        else if (!*found.back() || found.back()->shape() != own.tensor.shape())
+            differences.push_back(fmt::format("'{}' has another shape than {}", own.name, own.tensor.shape()));
     }
     for (const auto& saved : state.averages)
         if (std::find(found.begin(), found.end(), &saved.tensor) == found.end())

@@ -31,6 +31,7 @@ Scalar norm_of(const Tensor& x, Real p) {
 Real total_norm(const std::vector<Tensor>& tensors, Real p) {
     if (tensors.empty()) return 0;
     std::vector<Scalar> norms;
+    norms.reserve(tensors.size());
     for (const Tensor& tensor : tensors) norms.push_back(norm_of(tensor, p));
     return norm(Tensor::from_values(norms, {static_cast<Index>(norms.size())}), p).item();
 }

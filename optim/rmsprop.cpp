@@ -16,8 +16,8 @@ void RMSpropRule::visit(const HyperparameterVisitor& v) {
 
 std::vector<std::string> RMSpropRule::state_names() const {
     std::vector<std::string> names = {"square_avg"};
-    if (centered) names.push_back("grad_avg");
-    if (momentum != 0) names.push_back("momentum_buffer");
+    if (centered) names.emplace_back("grad_avg");
+    if (momentum != 0) names.emplace_back("momentum_buffer");
     return names;
 }
 

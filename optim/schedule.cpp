@@ -47,7 +47,10 @@ Schedule Schedule::constant(Optimizer& optimizer) {
 Schedule Schedule::steps(Optimizer& optimizer, Index step_size, Real gamma) {
     check<ValueError>(step_size > 0, "steps: expected step_size > 0, got {}", step_size);
     check_gamma("steps", gamma);
-    return Schedule(optimizer, [=](Index t, Real base) { return base * std::pow(gamma, static_cast<Real>(t / step_size)); });
+    return Schedule(optimizer, [=](Index t, Real base) {
+        const Index falls = t / step_size;
+        return base * std::pow(gamma, static_cast<Real>(falls));
+    });
 }
 
 Schedule Schedule::multi_steps(Optimizer& optimizer, std::vector<Index> milestones, Real gamma) {

@@ -89,7 +89,7 @@ Tensor cross_entropy_rows_composite(const Tensor& x, const Classes& classes, con
     if (x.numel() == 0) return sum(x, 1);
     const Condition ignored = is_ignored(classes);
     const Tensor log_p = log_softmax(masked_fill(x, ignored.reshape({x.size(0), 1}), 0), 1);
-    const Tensor own = nll_rows(log_p, classes, weight);
+    Tensor own = nll_rows(log_p, classes, weight);
     if (smoothing == 0) return own;
     const Tensor even = sum(weight ? chain(weight, -log_p) : -log_p, 1) / static_cast<Real>(x.size(1));
     return masked_fill((1 - smoothing) * own + smoothing * even, ignored, 0);
@@ -126,7 +126,7 @@ Tensor counted(const Classes& classes, const Tensor& weight) {
 /// The losses [M] in the shape of the targets, or their sum, or their mean over what counts.
 Tensor reduced(const Tensor& losses, const Shape& shape, const Classes& classes, const Tensor& weight, Reduction reduction) {
     if (reduction == Reduction::none) return reshape(losses, shape);
-    const Tensor total = sum(losses);
+    Tensor total = sum(losses);
     if (reduction == Reduction::sum) return total;
     const Tensor count = counted(classes, weight);
     return total / (count.item() == 0 ? Tensor(1) : count);

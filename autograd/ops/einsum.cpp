@@ -116,7 +116,7 @@ Labels output_labels(std::string_view equation, const Equation& parsed, const st
     }
     const bool is_open = parsed.output.find(ellipsis) != std::string::npos;
     check<ValueError>(is_open || digits.empty(), "einsum: expected \"...\" in the result too, got \"{}\"", equation);
-    const Labels output = expand_ellipsis(parsed.output, static_cast<Index>(digits.size()));
+    Labels output = expand_ellipsis(parsed.output, static_cast<Index>(digits.size()));
     for (const char label : output)
         check<ValueError>(has(all, label) && std::count(output.begin(), output.end(), label) == 1,
                           "einsum: expected letters of the operands in the result, each once, got '{}' in \"{}\"", label,
@@ -131,7 +131,7 @@ std::array<Index, 128> extents_of(std::string_view equation, const std::vector<L
     for (const Labelled& operand : operands)
         for (std::size_t axis = 0; axis < operand.labels.size(); ++axis) {
             const char label = operand.labels[axis];
-            Index& extent = extents[static_cast<std::size_t>(label)];
+            Index& extent = extents[static_cast<unsigned char>(label)];
             const Index own = operand.value.shape()[static_cast<Index>(axis)];
             const bool is_free = extent < 0 || (extent == 1 && !is_letter(label));
             check<ShapeError>(is_free || own == extent || (own == 1 && !is_letter(label)),
@@ -194,7 +194,7 @@ Shape extents_along(const Labelled& x, const Labels& labels) {
 
 /// Without the axes of extent 1 that "..." broadcasts to more: the other operands alone have those.
 Labelled without_broadcast(const Labelled& x, const std::array<Index, 128>& extents) {
-    const Labels kept = filter(x.labels, [&](char c) { return x.extent(c) == extents[static_cast<std::size_t>(c)]; });
+    const Labels kept = filter(x.labels, [&](char c) { return x.extent(c) == extents[static_cast<unsigned char>(c)]; });
     return {reshape(x.value, extents_along(x, kept)), kept};
 }
 
