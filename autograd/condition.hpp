@@ -1,8 +1,9 @@
 // Condition: an array of true and false, what comparisons give and `where` takes.
 //
-// A cheap handle to values that never change; it has no gradient and is no attention mask (masks.hpp).
+// A cheap handle to values that never change; it has no gradient and is no attention mask (ops/attention_mask.hpp).
 #pragma once
 
+#include <concepts>
 #include <memory>
 
 #include <tapehead/autograd/arrays.hpp>
@@ -18,7 +19,8 @@ public:
           shape_(shape) {}
     /// The values of an xtensor array or expression of bool, evaluated and copied.
     template <class E>
-    Condition(const xt::xexpression<E>& expression) : Condition(BoolArray(expression.derived_cast())) {}
+    requires std::same_as<typename E::value_type, bool> Condition(const xt::xexpression<E>& expression)
+        : Condition(BoolArray(expression.derived_cast())) {}
     Condition(const BoolArray& array) : Condition(shape_of(array)) { std::copy_n(array.data(), numel(), raw()); }
 
     const Shape& shape() const { return shape_; }

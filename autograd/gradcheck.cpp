@@ -34,6 +34,17 @@ Shape position_of(Index offset, const Shape& shape) {
     return position;
 }
 
+/// Gives an element its value back at the end of a scope, however that is left.
+struct PutBack {
+    Tensor x;
+    Index element;
+    Scalar before;
+    ~PutBack() {
+        const no_grad off;
+        x.mutable_data()[element] = before;
+    }
+};
+
 /// (value(x + h) − value(x − h)) / 2h for one element, which is put back.
 Real central_difference(const std::function<Tensor()>& value, Tensor x, Index element, Real step) {
     const auto evaluate = [&](Real at) {
@@ -44,9 +55,8 @@ Real central_difference(const std::function<Tensor()>& value, Tensor x, Index el
         return static_cast<Real>(value().item());
     };
     const Scalar before = x.data()[element];
+    const PutBack guard{x, element, before};
     const Real up = evaluate(static_cast<Real>(before) + step), down = evaluate(static_cast<Real>(before) - step);
-    const no_grad off;
-    x.mutable_data()[element] = before;
     return (up - down) / (2 * step);
 }
 

@@ -127,6 +127,10 @@ void count_taken(std::size_t bytes) {
 void* from_system(std::size_t bytes) {
     shared().counters.requests.fetch_add(1, std::memory_order_relaxed);
     void* block = std::aligned_alloc(alignment, bytes);
+    if (!block) {
+        release_cached_memory();
+        block = std::aligned_alloc(alignment, bytes);
+    }
     if (!block) throw std::bad_alloc();
     return block;
 }
@@ -144,13 +148,11 @@ FreeBlock* from_cache(const SizeClass& size) {
 
 void* allocate(std::size_t bytes) {
     const SizeClass size(bytes);
+    void* block = caching ? from_cache(size) : nullptr;
+    if (block) shared().counters.cached.fetch_sub(size.bytes, std::memory_order_relaxed);
+    else block = from_system(size.bytes);
     count_taken(size.bytes);
-    if (caching)
-        if (FreeBlock* block = from_cache(size)) {
-            shared().counters.cached.fetch_sub(size.bytes, std::memory_order_relaxed);
-            return block;
-        }
-    return from_system(size.bytes);
+    return block;
 }
 
 void deallocate(void* memory, std::size_t bytes) noexcept {

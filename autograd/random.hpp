@@ -1,4 +1,5 @@
-// Seeded random streams. The same seed gives the same numbers on any thread count and machine (Philox, kernels/philox.hpp).
+// Seeded random streams. The same seed gives the same integers and uniform numbers on any thread count and machine, and the same
+// normal ones to the rounding of the C library (Philox, kernels/philox.hpp).
 #pragma once
 
 #include <atomic>

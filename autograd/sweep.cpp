@@ -111,7 +111,7 @@ private:
     detail::Reading before_;
 };
 
-/// A gradient from outside, safe to read whenever it was last changed.
+/// A gradient that somebody else made, safe to read whenever it was last changed in place.
 Tensor unchanged(const Tensor& gradient) { return gradient.storage()->changed_at == 0 ? gradient : clone(gradient); }
 
 class Sweep {
@@ -143,7 +143,8 @@ private:
     }
 
     static Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
-        for (const auto& [number, hook] : keepsakes.hooks)
+        const auto hooks = keepsakes.hooks;  // a copy, since a hook may remove itself
+        for (const auto& [number, hook] : hooks)
             if (Tensor replaced = hook(gradient)) {
                 check<ShapeError>(replaced.shape() == gradient.shape(),
                                   "register_hook: expected a gradient of shape {}, got {}", gradient.shape(), replaced.shape());
@@ -174,7 +175,7 @@ private:
             node->pull(dy, y, {wanted.get(), inputs.size()}, dx);
         }
         for (std::size_t i = 0; i < inputs.size(); ++i)
-            if (wanted[i] && dx[i]) pending_.add(inputs[i], fit(std::exchange(dx[i], {}), *inputs[i], *node));
+            if (wanted[i] && dx[i]) pending_.add(inputs[i], fit(unchanged(std::exchange(dx[i], {})), *inputs[i], *node));
         if (!options_.retain_graph && !options_.create_graph) node->release();
     }
 

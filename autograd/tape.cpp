@@ -1,6 +1,8 @@
 // The clock of the tape and the life of its nodes; see tape.hpp.
 #include <tapehead/autograd/tape.hpp>
 
+#include <tapehead/autograd/check.hpp>
+
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 namespace {
@@ -27,6 +29,11 @@ void Node::dispose() noexcept {
         delete node;
     }
     burying = false;
+}
+
+void detail::throw_wrong_count(std::size_t expected, std::size_t got) {
+    throw GradError(
+        fmt::format("backward of {}: expected {} gradients from its rule, got {}", reading.operation, expected, got));
 }
 
 Keepsakes& Node::keepsakes() {

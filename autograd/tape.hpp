@@ -59,6 +59,9 @@ auto wrt(const std::vector<Tensor>& inputs, F f) {
 
 namespace detail {
 
+/// Throws GradError for a joint rule that returns another number of gradients than it has inputs.
+[[noreturn]] void throw_wrong_count(std::size_t expected, std::size_t got);
+
 template <class F>
 constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
 
@@ -80,8 +83,10 @@ struct RecordedRule {
         auto store = [&](auto&& gradients) {
             if constexpr (std::is_same_v<std::decay_t<decltype(gradients)>, Tensor>)
                 *dx = std::forward<decltype(gradients)>(gradients);
-            else
+            else {
+                if (gradients.size() != wanted.size()) throw_wrong_count(wanted.size(), gradients.size());
                 for (std::size_t i = 0; i < wanted.size(); ++i) dx[i] = std::move(gradients[i]);
+            }
         };
         if constexpr (takes_output<F>) store((*f)(dy, y));
         else store((*f)(dy));
@@ -151,11 +156,13 @@ bool any_requires_grad(const Inputs& inputs) {
 ///     }
 ///
 /// `operation` must be a string literal. Nothing is recorded while grad mode is off or if no input requires a gradient; the
-/// rule of an input that requires none is dropped, with all it captured. `value` must be newly made by the caller.
+/// rule of an input that requires none is dropped, with all it captured. A `value` that others hold too stays as it is: the result
+/// is a tensor of its own that shares its memory.
 template <class... Rules>
 Tensor record(const char* operation, Tensor value, Rules... rules) {
     if (!grad_enabled() || !(detail::any_requires_grad(rules.inputs) || ...)) return value;
     const std::size_t inputs = (rules.inputs.size() + ...);
+    value = Tensor::over(value.storage(), value.shape());
     value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, inputs, std::move(rules)...)));
     return value;
 }

@@ -15,6 +15,8 @@ namespace {
 
 std::atomic<Index> tensor_count{0};
 
+constexpr Index max_elements = Index{1} << 44;  // more than any machine holds, and far from where sizes in bytes overflow
+
 /// The shape of nested lists, going by the first element of each level.
 Shape shape_of_list(std::initializer_list<detail::Nested> list) {
     Shape shape{static_cast<Index>(list.size())};
@@ -53,11 +55,22 @@ void throw_changed_in_place() {
 
 }  // namespace detail
 
+void detail::throw_undefined() { throw ValueError("Tensor: expected a defined tensor, got an undefined one"); }
+
 Index live_tensors() { return tensor_count.load(std::memory_order_relaxed); }
 
 // Construction
 
-Tensor Tensor::empty(const Shape& shape) { return over(Storage::make(shape.numel()), shape); }
+Tensor Tensor::empty(const Shape& shape) {
+    Index elements = 1;
+    for (const Index extent : shape) {
+        check<ShapeError>(extent >= 0, "Tensor: expected extents of at least 0, got {}", shape);
+        check<ShapeError>(extent == 0 || elements <= max_elements / extent,
+                          "Tensor: expected at most {} elements, got shape {}", max_elements, shape);
+        elements *= extent;
+    }
+    return over(Storage::make(elements), shape);
+}
 
 Tensor Tensor::full_of(const Shape& shape, Scalar value) {
     Tensor result = empty(shape);
@@ -117,8 +130,10 @@ void Tensor::check_may_change(const char* operation) const {
 
 Scalar* Tensor::mutable_data() {
     check_may_change("mutable_data");
-    body_->storage->changed_at.store(tick(), std::memory_order_relaxed);
-    return body_->storage->data();
+    // A rule may change what it is making: such a change is as old as the rule's operation.
+    const bool in_rule = detail::reading.since != UINT64_MAX;
+    body().storage->changed_at.store(in_rule ? detail::reading.since : tick(), std::memory_order_relaxed);
+    return body().storage->data();
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
@@ -147,7 +162,7 @@ Tensor& Tensor::mul_(Real factor) {
 
 // Gradients
 
-bool Tensor::is_leaf() const { return !body_->node || body_->node->is_leaf(); }
+bool Tensor::is_leaf() const { return !body().node || body().node->is_leaf(); }
 
 Tensor& Tensor::requires_grad_(bool wanted) {
     check<GradError>(is_leaf(), "requires_grad_: expected a leaf, got the result of '{}'; detach() it first",
@@ -162,12 +177,13 @@ Tensor Tensor::grad() const {
     return keepsakes ? keepsakes->gradient : Tensor();
 }
 
-void Tensor::set_grad(const Tensor& gradient) {
+void Tensor::set_grad(Tensor gradient) {
     const Keepsakes* keepsakes = requires_grad() ? node()->find_keepsakes() : nullptr;
     check<GradError>(keepsakes && keepsakes->keeps_gradient, "set_grad: expected a leaf that requires grad, or retain_grad()");
     check<ShapeError>(!gradient || gradient.shape() == shape(), "set_grad: expected shape {}, got {}", shape(),
                       gradient ? gradient.shape() : Shape());
-    node()->keepsakes().gradient = gradient;
+    const bool may_take = !gradient || gradient.is_sole_owner();
+    node()->keepsakes().gradient = may_take ? std::move(gradient) : from_values(gradient.values(), gradient.shape());
 }
 
 Tensor& Tensor::retain_grad() {

@@ -24,7 +24,9 @@ concept Number = std::is_arithmetic_v<T>;
 /// How a sweep treats the tape.
 struct BackwardOptions {
     bool retain_graph = false;  ///< keep what the sweep passes, so that it can be swept again
-    bool create_graph = false;  ///< record the sweep itself, so that gradients can be differentiated; implies retain_graph
+    /// Record the sweep itself, so that gradients can be differentiated; implies retain_graph. A recorded `.grad` refers to the
+    /// graph that leads to its own leaf: clear it with zero_grad() when done, or better use grad(), which leaves no such cycle.
+    bool create_graph = false;
 };
 
 /// A function of a gradient: returns what takes its place, or nothing (an undefined tensor) to leave it.
@@ -52,6 +54,7 @@ struct Reading {
 inline constinit thread_local Reading reading;
 
 [[noreturn]] void throw_changed_in_place();
+[[noreturn]] void throw_undefined();
 
 /// A number, or a list of these: what nested braces become.
 struct Nested {
@@ -90,15 +93,16 @@ public:
 
     // The value
 
-    const Shape& shape() const { return body_->shape; }
-    Index dim() const { return body_->shape.rank(); }
+    // Everything that needs a value throws ValueError for an undefined tensor.
+    const Shape& shape() const { return body().shape; }
+    Index dim() const { return body().shape.rank(); }
     /// The extent of an axis; negative axes count from the end. Throws IndexError.
     Index size(Index axis) const;
-    Index numel() const { return body_->storage->numel; }
+    Index numel() const { return body().storage->numel; }
 
     /// The elements, row-major. Throws GradError inside a rule whose operation was recorded before their last change in place.
     const Scalar* data() const {
-        Storage& storage = *body_->storage;
+        Storage& storage = *body().storage;
         if (storage.changed_at.load(std::memory_order_relaxed) > detail::reading.since) [[unlikely]]
             detail::throw_changed_in_place();
         return storage.data();
@@ -142,8 +146,9 @@ public:
     bool is_leaf() const;
     /// What `backward` summed up here; undefined before, and for tensors that are neither leaves nor asked to retain_grad.
     Tensor grad() const;
-    /// Replaces the gradient; an undefined one clears it. Throws ShapeError, or GradError where no gradient can be kept.
-    void set_grad(const Tensor& gradient);
+    /// Replaces the gradient, by a copy if somebody else holds it; an undefined one clears it. Throws ShapeError, or GradError
+    /// where no gradient can be kept.
+    void set_grad(Tensor gradient);
     void zero_grad() {
         if (requires_grad()) set_grad({});
     }
@@ -177,9 +182,9 @@ public:
         return result;
     }
     /// The elements of a tensor under construction; unlike mutable_data, does not count as a change.
-    Scalar* raw() { return body_->storage->data(); }
-    const Ref<Storage>& storage() const { return body_->storage; }
-    const Ref<Node>& node() const { return body_->node; }
+    Scalar* raw() { return body().storage->data(); }
+    const Ref<Storage>& storage() const { return body().storage; }
+    const Ref<Node>& node() const { return body().node; }
     void set_node(Ref<Node> node) { body_->node = std::move(node); }
     /// Whether nobody else can see the value.
     bool is_sole_owner() const { return body_.is_sole_owner() && body_->storage.is_sole_owner(); }
@@ -190,6 +195,11 @@ private:
     static Tensor full_of(const Shape& shape, Scalar value);
     static Tensor from_array(const Array& array) { return from_values({array.data(), array.size()}, shape_of(array)); }
     void check_may_change(const char* operation) const;
+    detail::TensorBody& body() const {
+        if (!body_) [[unlikely]]
+            detail::throw_undefined();
+        return *body_;
+    }
 
     Ref<detail::TensorBody> body_;
 };

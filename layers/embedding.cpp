@@ -6,7 +6,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
-Embedding::Embedding(Index num_embeddings, Index embed_dim, Id padding) : padding_id(padding) {
+Embedding::Embedding(Index num_embeddings, Index embed_dim, Id padding) : padding_idx(padding) {
     check<ValueError>(num_embeddings > 0 && embed_dim > 0, "Embedding: expected extents of at least 1, got {} and {}",
                       num_embeddings, embed_dim);
     check<ValueError>(padding == no_id || (0 <= padding && padding < num_embeddings),

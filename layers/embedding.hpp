@@ -8,15 +8,15 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// ids [...] → [..., E], the rows of a table [V, E] that starts as N(0, 1).
 ///
-/// The row `padding_id`, if there is one, starts as 0 and gets no gradient, so that optimizers leave it alone but for weight decay.
+/// The row `padding_idx`, if there is one, starts as 0 and gets no gradient, so that optimizers leave it alone but for weight decay.
 struct Embedding : Module {
     Tensor weight;  // [V, E]
-    Id padding_id;
+    Id padding_idx;
 
     /// Throws ValueError for extents below 1 and a padding id outside [0, V).
-    Embedding(Index num_embeddings, Index embed_dim, Id padding_id = no_id);
+    Embedding(Index num_embeddings, Index embed_dim, Id padding_idx = no_id);
     /// Throws IndexError for an id outside [0, V).
-    Tensor forward(const Ids& ids) const { return embedding(ids, weight, padding_id); }
+    Tensor forward(const Ids& ids) const { return embedding(ids, weight, padding_idx); }
     Tensor operator()(const Ids& ids) const { return forward(ids); }
     void visit(Visitor& v) override { v("weight", weight); }
 };

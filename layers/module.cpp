@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <locale>
 #include <memory>
 #include <ostream>
 #include <typeinfo>

@@ -49,7 +49,8 @@ private:
 ///         void visit(Visitor& v) override { v("weight", weight); v("bias", bias); }
 ///     };
 ///
-/// Copies share their tensors, as tensors themselves do; `load_state_dict` makes two modules of equal but separate values.
+/// Copies share their tensors, as tensors themselves do. For separate values construct a second module and load into it the
+/// `state_dict()` of the first.
 struct Module {
     bool training = true;  ///< whether dropout acts; set for a whole tree by train() and eval()
 

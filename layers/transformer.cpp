@@ -31,7 +31,7 @@ std::optional<LayerNorm> make_final_norm(const TransformerOptions& options) {
 
 template <class L>
 ModuleList<L> make_layers(Index count, const TransformerOptions& options) {
-    check<ValueError>(count >= 0, "{}: expected a number of layers of at least 0, got {}", "Transformer", count);
+    check<ValueError>(count >= 0, "Transformer: expected a number of layers of at least 0, got {}", count);
     ModuleList<L> layers;
     for (Index i = 0; i < count; ++i) layers.push_back(L(options));
     return layers;

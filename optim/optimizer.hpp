@@ -225,7 +225,10 @@ public:
     }
 
     /// The hyperparameters of a group as they were given or loaded; for the current learning rate see `lr`.
-    const Rule& options(Index group = 0) const { return rules_.at(static_cast<std::size_t>(group)); }
+    const Rule& options(Index group = 0) const {
+        static_cast<void>(lr(group));  // throws IndexError
+        return rules_[static_cast<std::size_t>(group)];
+    }
 
 private:
     static std::vector<Real> lrs(const std::vector<Rule>& rules) {

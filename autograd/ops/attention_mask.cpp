@@ -105,8 +105,11 @@ std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) con
                           "AttentionMask::lengths: expected {} lengths, got {}", shape.batch, lengths.size());
         Condition valid(Shape{shape.batch, 1, 1, shape.keys});
         bool* next = valid.raw();
-        for (const Index length : lengths)
+        for (const Index length : lengths) {
+            check<ValueError>(length <= shape.keys, "AttentionMask::lengths: expected at most {} keys, got a length of {}",
+                              shape.keys, length);
             for (Index j = 0; j < shape.keys; ++j) *next++ = j < length;
+        }
         also(valid);
     }
     return result;

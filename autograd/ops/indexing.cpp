@@ -94,12 +94,14 @@ Tensor index_select(const Tensor& x, Index axis, const Ids& ids) {
     return take_rows(x, axis, positions("index_select", ids, x.shape()[axis], -x.shape()[axis]));
 }
 
-Tensor index_add(const Tensor& x, Index axis, const Ids& ids, Index n) {
+Tensor index_add(const Tensor& x, Index axis, const Ids& ids, const Tensor& source) {
     axis = normalize_axis("index_add", axis, x.dim());
     check_rows("index_add", ids);
-    check<ShapeError>(static_cast<Index>(ids.size()) == x.shape()[axis], "index_add: expected {} ids, got {}", x.shape()[axis],
-                      ids.size());
-    return put_rows(x, axis, positions("index_add", ids, n, -n), n);
+    Shape shape = x.shape();
+    shape[axis] = static_cast<Index>(ids.size());
+    check<ShapeError>(source.shape() == shape, "index_add: expected source {}, got {}", shape, source.shape());
+    const Index n = x.shape()[axis];
+    return x + put_rows(source, axis, positions("index_add", ids, n, -n), n);
 }
 
 Tensor gather(const Tensor& x, Index axis, const Ids& ids) {
@@ -130,14 +132,14 @@ Tensor scatter_add(const Tensor& x, Index axis, const Ids& ids, const Tensor& so
     return x + pad(added, widths);
 }
 
-Tensor embedding(const Ids& ids, const Tensor& weight, Id padding_id) {
+Tensor embedding(const Ids& ids, const Tensor& weight, Id padding_idx) {
     check<ShapeError>(weight.dim() == 2, "embedding: expected weight [V, E], got {}", weight.shape());
     Shape shape = shape_of(ids);
     shape.push_back(weight.size(1));
     Tensor rows = take_rows(weight, 0, positions("embedding", ids, weight.size(0), 0));
-    if (padding_id != no_id && std::find(ids.begin(), ids.end(), padding_id) != ids.end()) {
+    if (padding_idx != no_id && std::find(ids.begin(), ids.end(), padding_idx) != ids.end()) {
         Condition is_padding(Shape{static_cast<Index>(ids.size()), 1});
-        std::transform(ids.begin(), ids.end(), is_padding.raw(), [=](Id id) { return id == padding_id; });
+        std::transform(ids.begin(), ids.end(), is_padding.raw(), [=](Id id) { return id == padding_idx; });
         rows = where(is_padding, rows.detach(), rows);
     }
     return reshape(rows, shape);

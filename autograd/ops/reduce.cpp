@@ -136,7 +136,9 @@ Tensor norm(const Tensor& x, Real p, const Axes& axes, bool keepdim) {
     // The largest |x| is taken out, so that the powers neither overflow nor vanish. The norm does not depend on it.
     const Tensor largest = amax(abs(x.detach()), axes, true);
     const Tensor scale = where((largest == 0) | (largest == infinity), 1, largest);
-    const Tensor total = sum(p == 2 ? square(x / scale) : pow(abs(x / scale), p), axes, true);
+    const Condition is_nothing = x == 0;  // |x|ᵖ is steep at 0 for p < 1: no gradient from there
+    const Tensor power = p == 2 ? square(x / scale) : where(is_nothing, 0, pow(where(is_nothing, 1, abs(x / scale)), p));
+    const Tensor total = sum(power, axes, true);
     const Condition is_zero = total == 0;
     const Tensor root = p == 2 ? sqrt(where(is_zero, 1, total)) : pow(where(is_zero, 1, total), 1 / p);
     return reshape(where(is_zero, 0, root * scale), reduced_shape(x.shape(), normalize_axes("norm", axes, x.dim()), keepdim));

@@ -107,3 +107,17 @@ TEST_CASE("a hook may return a tensor that it changed in place") {
     sum(y).backward();
     check_close(x.grad(), Tensor{20, 40});
 }
+
+TEST_CASE("a hook may remove itself while it runs") {
+    Tensor x = leaf(Tensor{1, 2});
+    int calls = 0;
+    Index number = 0;
+    number = x.register_hook([&](const Tensor&) {
+        ++calls;
+        x.remove_hook(number);
+        return Tensor();
+    });
+    sum(x).backward();
+    sum(x).backward();
+    CHECK(calls == 1);
+}

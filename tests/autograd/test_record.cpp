@@ -193,3 +193,34 @@ TEST_CASE("a node knows its operation, its inputs and that it is newer than they
     CHECK(product_node.inputs()[0] == x.node());
     CHECK(std::string(x.node()->name) == "leaf");
 }
+
+TEST_CASE("a rule may make its gradient by changing a tensor of its own in place") {
+    const auto third = [](const Tensor& x) {
+        return record("third", Tensor(x(2)), wrt(x, [shape = x.shape()](const Tensor& dy) {
+                          Tensor dx = zeros(shape);
+                          dx.mutable_data()[2] = dy.item();
+                          return dx;
+                      }));
+    };
+    const Tensor x = leaf(Tensor{1, 2, 3, 4});
+    third(square(x)).backward();
+    check_close(x.grad(), Tensor{0, 0, 6, 0});
+}
+
+TEST_CASE("a joint rule that returns too few gradients throws and names the operation") {
+    const Tensor a = leaf(Tensor{1, 2}), b = leaf(Tensor{3, 4});
+    const Tensor y = record("short", a.detach() + b.detach(),
+                            wrt(std::vector<Tensor>{a, b}, [](const Tensor& dy) { return std::vector<Tensor>{dy}; }));
+    CHECK_THROWS_WITH(sum(y).backward(), Catch::Contains("short") && Catch::Contains("expected 2 gradients"));
+    CHECK_FALSE(a.grad());
+}
+
+TEST_CASE("recording a value that somebody else holds leaves the other tensor as it is") {
+    const Tensor x = leaf(Tensor{1, 2}), w = leaf(Tensor{5, 5});
+    const Tensor y = record("mine", reshape(x, {2}), wrt(w, [](const Tensor& dy) { return dy; }));
+    sum(square(x)).backward();
+    CHECK(x.is_leaf());
+    check_close(x.grad(), Tensor{2, 4});
+    sum(y).backward();
+    check_close(w.grad(), Tensor{1, 1});
+}

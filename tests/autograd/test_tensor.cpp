@@ -155,3 +155,25 @@ TEST_CASE("x op= y gives x a new value and leaves its other handles alone") {
     sum(x).backward();
     check_close(before.grad(), Tensor{2.0 / 3, 2.0 / 3});
 }
+
+TEST_CASE("an undefined tensor throws where a value is needed") {
+    const Tensor nothing;
+    CHECK_THROWS_AS(nothing.shape(), ValueError);
+    CHECK_THROWS_AS(nothing * 2, ValueError);
+    CHECK_THROWS_AS(sum(leaf(Tensor{1}).grad()), ValueError);
+    CHECK_FALSE(nothing.requires_grad());
+}
+
+TEST_CASE("a shape too large for any memory is refused before anything is asked for") {
+    CHECK_THROWS_AS(zeros({Index{1} << 32, Index{1} << 32}), ShapeError);
+    CHECK_THROWS_AS(zeros({Index{1} << 58}), ShapeError);
+    CHECK_THROWS_AS(Tensor::empty({-1, -1}), ShapeError);
+}
+
+TEST_CASE("set_grad copies, so that clipping does not change what was given") {
+    Tensor x = leaf(Tensor{1, 2});
+    const Tensor given{3, 4};
+    x.set_grad(given);
+    x.grad().mul_(0);
+    check_close(given, Tensor{3, 4});
+}

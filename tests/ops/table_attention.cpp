@@ -135,10 +135,26 @@ std::vector<Case> other_cases() {
 
 }  // namespace
 
+/// The same case, looking at the weights.
+Row weights_row(const Case& c) {
+    Row row = attention_row(c);
+    row.name = "scaled_dot_product_attention_with_weights";
+    row.f = [=](const std::vector<Tensor>& in) {
+        const AttentionMask mask = c.bias ? c.mask & AttentionMask::bias(in[3]) : c.mask;
+        const AttentionOptions options{.mask = mask, .scale = c.scale, .softcap = c.softcap};
+        return scaled_dot_product_attention_with_weights(in[0], in[1], in[2], options).weights;
+    };
+    row.reference = [=](const std::vector<Values>& in) { return weights_of(c, in); };
+    row.fixed = {2};  // the values have no part in them
+    return row;
+}
+
 std::vector<Row> attention_rows() {
     std::vector<Row> rows;
     for (const Case& c : masked_cases()) rows.push_back(attention_row(c));
     for (const Case& c : other_cases()) rows.push_back(attention_row(c));
+    for (const Case& c : masked_cases()) rows.push_back(weights_row(c));
+    for (const Case& c : other_cases()) rows.push_back(weights_row(c));
     return rows;
 }
 

@@ -40,13 +40,18 @@ Row index_select_row(const Shape& shape, Index axis, std::vector<Id> list) {
 Row index_add_row(const Shape& shape, Index axis, std::vector<Id> list, Index n) {
     const Ids which = ids({static_cast<Index>(list.size())}, list);
     return {.name = "index_add",
-            .f = [=](const std::vector<Tensor>& in) { return index_add(in[0], axis, which, n); },
+            .f =
+                [=](const std::vector<Tensor>& in) {
+                    Shape to = shape;
+                    to[axis] = n;
+                    return index_add(full(to, 0.5), axis, which, in[0]);
+                },
             .reference =
                 [=](const std::vector<Values>& in) {
                     const Index normal = axis < 0 ? axis + shape.rank() : axis;
                     Shape to = shape;
                     to[normal] = n;
-                    Values y = each(to, [](const Shape&) { return 0; });
+                    Values y = each(to, [](const Shape&) { return 0.5; });
                     each_position(shape, [&](const Shape& p) {
                         Shape q = p;
                         q[normal] = counted_from_start(list[static_cast<std::size_t>(p[normal])], n);

@@ -140,11 +140,12 @@ TEST_CASE("a key mask applies to all queries of its batch element, also where th
 }
 
 TEST_CASE("lengths allow the first keys of each batch element") {
-    const AttentionMask mask = AttentionMask::lengths({2, 0, 5});
+    const AttentionMask mask = AttentionMask::lengths({2, 0, 3});
     check_allows(mask, {3, 1, 2, 3}, {"xx.", "xx."}, 0);
     check_allows(mask, {3, 1, 2, 3}, {"...", "..."}, 1);
     check_allows(mask, {3, 1, 2, 3}, {"xxx", "xxx"}, 2);
     CHECK_THROWS_AS(AttentionMask::lengths({1, -1}), ValueError);
+    CHECK_THROWS_AS(mask.allowed({3, 1, 2, 2}), ValueError);  // source and target mixed up
 }
 
 TEST_CASE("masks combined with & allow what all of them allow") {

@@ -8,8 +8,8 @@ TEST_CASE("ids out of range are refused with the operation, the range and the id
     CHECK_THROWS_WITH(index_select(x, 0, Ids{0, 3}),
                       Catch::StartsWith("index_select: ") && Catch::Contains("[-3, 3)") && Catch::EndsWith("3"));
     CHECK_THROWS_AS(index_select(x, 0, Ids{-4}), IndexError);
-    CHECK_THROWS_AS(index_add(x, 0, Ids{0, 1, 5}, 5), IndexError);
-    CHECK_THROWS_AS(index_add(x, 0, Ids{0, 1, -6}, 5), IndexError);
+    CHECK_THROWS_AS(index_add(zeros({5, 2}), 0, Ids{0, 1, 5}, x), IndexError);
+    CHECK_THROWS_AS(index_add(zeros({5, 2}), 0, Ids{0, 1, -6}, x), IndexError);
     CHECK_THROWS_AS(gather(x, 0, Ids{{0, 3}}), IndexError);
     CHECK_THROWS_AS(scatter_add(x, 0, Ids{{0, 3}}, zeros({1, 2})), IndexError);
     CHECK_THROWS_AS(embedding(Ids{3}, x), IndexError);
@@ -22,7 +22,7 @@ TEST_CASE("ids of a shape that does not fit are refused") {
     const Tensor x = zeros({3, 2});
     CHECK_THROWS_AS(index_select(x, 0, Ids{{0, 1}}), ShapeError);
     CHECK_THROWS_AS(index_select(x, 0, Ids(1)), ShapeError);
-    CHECK_THROWS_AS(index_add(x, 0, Ids{0, 1}, 5), ShapeError);
+    CHECK_THROWS_AS(index_add(zeros({5, 2}), 0, Ids{0, 1}, x), ShapeError);
     CHECK_THROWS_AS(gather(x, 0, Ids{0, 1}), ShapeError);
     CHECK_THROWS_AS(gather(x, 0, Ids{{0, 1, 2}}), ShapeError);
     CHECK_THROWS_AS(scatter_add(x, 0, Ids{{0, 1}}, zeros({1})), ShapeError);

@@ -117,3 +117,11 @@ TEST_CASE("a long running sum keeps its digits") {
     const Tensor y = cumsum(full({100000}, 0.1), 0);
     CHECK_THAT(y(-1), Catch::WithinRel(static_cast<Scalar>(10000), static_cast<Scalar>(1e-6)));
 }
+
+TEST_CASE("a norm with p below 1 has gradient 0 from elements that are 0") {
+    const Tensor x = leaf(Tensor{0, 4, 9});
+    const Tensor y = norm(x, 0.5);
+    y.backward();
+    CHECK_THAT(static_cast<double>(y.item()), is_close(25));
+    check_close(x.grad(), Tensor{0, 2.5, 5.0 / 3}, is_f64 ? 1e-9 : 1e-4);
+}
