@@ -32,7 +32,7 @@ TEST_CASE("conditions combine by not, and, or, with broadcasting") {
     CHECK_THROWS_AS(row & (Tensor{1, 0} > 0), ShapeError);
 }
 
-TEST_CASE("any and all look at every element; over nothing they are false and true") {
+TEST_CASE("any and all look at every element, and over nothing are false and true") {
     CHECK((Tensor{0, 1} > 0).any());
     CHECK_FALSE((Tensor{0, 1} > 0).all());
     CHECK((Tensor{2, 1} > 0).all());

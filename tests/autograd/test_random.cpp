@@ -58,7 +58,7 @@ TEST_CASE("a stream can be read out and put back") {
     CHECK(equal(next, rand({5}, other)));
 }
 
-TEST_CASE("uniform numbers fill [0, 1) evenly, normal ones have mean 0 and variance 1") {
+TEST_CASE("uniform numbers fill the range from 0 to 1 evenly, normal ones have mean 0 and variance 1") {
     Generator g(1);
     const Tensor u = rand({100000}, g), z = randn({100000}, g);
     CHECK(amin(u).item() >= 0);
@@ -83,7 +83,7 @@ TEST_CASE("integers reach both ends of their range and no further") {
     CHECK_THROWS_AS(randint(3, 2, {2}, g), ValueError);
 }
 
-TEST_CASE("R1: the extremes of the random words give numbers in [0, 1) and finite normal ones") {
+TEST_CASE("R1: the extremes of the random words give numbers from 0 to below 1 and finite normal ones") {
     constexpr std::uint32_t all = 0xFFFFFFFF;
     CHECK(kernels::unit_interval(0, 0) == 0);
     CHECK(kernels::unit_interval(all, all) < 1);
