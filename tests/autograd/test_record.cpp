@@ -208,11 +208,11 @@ TEST_CASE("a rule may make its gradient by changing a tensor of its own in place
 }
 
 TEST_CASE("a joint rule that returns too few gradients throws and names the operation") {
-    const Tensor a = leaf(Tensor{1, 2}), b = leaf(Tensor{3, 4});
-    const Tensor y = record("short", a.detach() + b.detach(),
-                            wrt(std::vector<Tensor>{a, b}, [](const Tensor& dy) { return std::vector<Tensor>{dy}; }));
+    const Tensor p = leaf(Tensor{1, 2}), q = leaf(Tensor{3, 4});
+    const Tensor y = record("short", p.detach() + q.detach(),
+                            wrt(std::vector<Tensor>{p, q}, [](const Tensor& dy) { return std::vector<Tensor>{dy}; }));
     CHECK_THROWS_WITH(sum(y).backward(), Catch::Contains("short") && Catch::Contains("expected 2 gradients"));
-    CHECK_FALSE(a.grad());
+    CHECK_FALSE(p.grad());
 }
 
 TEST_CASE("recording a value that somebody else holds leaves the other tensor as it is") {
