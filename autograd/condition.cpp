@@ -6,17 +6,6 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-/// Distances between neighbours of a broadcast operand along the axes of the result.
-Shape broadcast_strides(const Shape& from, const Shape& to) {
-    const Shape own = row_major_strides(from);
-    Shape strides;
-    for (Index axis = 0; axis < to.rank(); ++axis) {
-        const Index source = axis - (to.rank() - from.rank());
-        strides.push_back(source < 0 || from[source] == 1 ? 0 : own[source]);
-    }
-    return strides;
-}
-
 template <class F>
 Condition combine(const char* operation, const Condition& a, const Condition& b, F f) {
     const Shape shape = broadcast_shapes(operation, a.shape(), b.shape());

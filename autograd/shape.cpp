@@ -97,6 +97,16 @@ Shape row_major_strides(const Shape& shape) {
     return strides;
 }
 
+Shape broadcast_strides(const Shape& from, const Shape& to) {
+    const Shape own = row_major_strides(from);
+    Shape strides = to;
+    for (Index axis = 0; axis < to.rank(); ++axis) {
+        const Index source = axis - (to.rank() - from.rank());
+        strides[axis] = source < 0 || from[source] == 1 ? 0 : own[source];
+    }
+    return strides;
+}
+
 AxisView::AxisView(const Shape& shape, Index first, Index last) {
     for (Index axis = 0; axis < shape.rank(); ++axis) (axis < first ? outer : axis < last ? n : inner) *= shape[axis];
 }

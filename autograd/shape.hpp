@@ -75,6 +75,10 @@ void check_broadcasts_to(const char* operation, const Shape& from, const Shape& 
 /// Distances in memory between neighbours along each axis of a contiguous row-major array.
 Shape row_major_strides(const Shape& shape);
 
+/// Distances in memory between neighbours along each axis of `to`, for a contiguous array of shape `from` that broadcasts to it: 0
+/// along an axis that it does not have or repeats.
+Shape broadcast_strides(const Shape& from, const Shape& to);
+
 /// A shape seen as [outer, n, inner] around one axis.
 struct AxisView {
     Index outer = 1, n = 1, inner = 1;

@@ -180,18 +180,18 @@ int main(int argc, char** argv) {
                     "seen, and lets it write.");
     Options o;
     program.option("--text", o.text, "The text, in UTF-8");
-    program.option("--steps", o.steps, "Training steps")->check(CLI::PositiveNumber);
-    program.option("--minutes", o.minutes, "The most time that training may take")->check(CLI::PositiveNumber);
-    program.option("--lr", o.lr, "The highest learning rate")->check(CLI::PositiveNumber);
-    program.option("--batch", o.batch, "Pieces of text in a step")->check(CLI::PositiveNumber);
-    program.option("--context", o.context, "Characters that the model sees")->check(CLI::PositiveNumber);
-    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(CLI::PositiveNumber);
-    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(CLI::PositiveNumber);
-    program.option("--layers", o.layers, "Layers")->check(CLI::PositiveNumber);
-    program.option("--dropout", o.dropout, "Share of activations dropped in training")->check(CLI::Range(0.0, 0.99));
-    program.option("--sample", o.sample, "Characters to write after training")->check(CLI::NonNegativeNumber);
+    program.option("--steps", o.steps, "Training steps")->check(between(1));
+    program.option("--minutes", o.minutes, "The most time that training may take")->check(between(0));
+    program.option("--lr", o.lr, "The highest learning rate")->check(between(0));
+    program.option("--batch", o.batch, "Pieces of text in a step")->check(between(1));
+    program.option("--context", o.context, "Characters that the model sees")->check(between(1));
+    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
+    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
+    program.option("--layers", o.layers, "Layers")->check(between(1));
+    program.option("--dropout", o.dropout, "Share of activations dropped in training")->check(between(0, 0.99));
+    program.option("--sample", o.sample, "Characters to write after training")->check(between(0));
     program.option("--prompt", o.prompt, "What the sample goes on from; the first character of the text if not given");
     program.option("--temperature", o.temperature, "Of the sample: near 0 the likeliest, above 1 the surprising")
-        ->check(CLI::NonNegativeNumber);
+        ->check(between(0));
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
 }

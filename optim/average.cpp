@@ -44,15 +44,15 @@ ExponentialMovingAverage::Applied ExponentialMovingAverage::apply() {
     return Applied(*this);
 }
 
-AverageState ExponentialMovingAverage::state() const {
+AverageState ExponentialMovingAverage::state_dict() const {
     check_not_swapped("state");
     AverageState result{updates_, {}};
     for (const auto& [name, average] : averages_) result.averages.push_back({name, clone(average)});
     return result;
 }
 
-void ExponentialMovingAverage::load_state(const AverageState& state) {
-    check_not_swapped("load_state");
+void ExponentialMovingAverage::load_state_dict(const AverageState& state) {
+    check_not_swapped("load_state_dict");
     std::vector<std::string> differences;
     std::vector<const Tensor*> found;
     for (const NamedTensor& own : averages_) {
@@ -67,7 +67,7 @@ void ExponentialMovingAverage::load_state(const AverageState& state) {
         if (std::find(found.begin(), found.end(), &saved.tensor) == found.end())
             differences.push_back(fmt::format("'{}' is unexpected", saved.name));
     check<StateError>(differences.empty() && state.updates >= 0,
-                      "load_state: expected averages of these parameters, got {} updates of others: {}", state.updates,
+                      "load_state_dict: expected averages of these parameters, got {} updates of others: {}", state.updates,
                       fmt::join(differences, "; "));
     const no_grad off;
     for (std::size_t i = 0; i < averages_.size(); ++i) averages_[i].tensor.copy_(*found[i]);

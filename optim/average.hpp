@@ -53,9 +53,9 @@ public:
     const NamedTensors& averages() const { return averages_; }
 
     /// Throws StateError while the averages are swapped in.
-    AverageState state() const;
+    AverageState state_dict() const;
     /// Takes over averages by their names. Throws StateError listing what differs, and then changes nothing.
-    void load_state(const AverageState& state);
+    void load_state_dict(const AverageState& state);
 
 private:
     void check_not_swapped(const char* operation) const;

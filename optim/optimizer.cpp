@@ -88,7 +88,7 @@ void Optimizer::set_lr(Real lr) {
     lr_ = lr;
 }
 
-OptimizerState Optimizer::state() const {
+OptimizerState Optimizer::state_dict() const {
     OptimizerState result{kind_, step_count_, lr_, {}};
     for (std::size_t g = 0; g < initial_lrs_.size(); ++g) result.groups.push_back({hyperparameters(static_cast<Index>(g)), {}});
     for (const Trained& trained : trained_) {
@@ -101,14 +101,14 @@ OptimizerState Optimizer::state() const {
 }
 
 void Optimizer::check_groups(const OptimizerState& state) const {
-    check<StateError>(state.kind == kind_, "load_state: expected the state of {}, got that of '{}'", kind_, state.kind);
-    check<StateError>(state.groups.size() == initial_lrs_.size(), "load_state: expected {} groups of parameters, got {}",
+    check<StateError>(state.kind == kind_, "load_state_dict: expected the state of {}, got that of '{}'", kind_, state.kind);
+    check<StateError>(state.groups.size() == initial_lrs_.size(), "load_state_dict: expected {} groups of parameters, got {}",
                       initial_lrs_.size(), state.groups.size());
     for (std::size_t g = 0; g < state.groups.size(); ++g) {
         std::vector<std::string> own, saved;
         for (const auto& [name, value] : hyperparameters(static_cast<Index>(g))) own.push_back(name);
         for (const auto& [name, value] : state.groups[g].hyperparameters) saved.push_back(name);
-        check<StateError>(own == saved, "load_state: expected the hyperparameters {}, got {}", fmt::join(own, ", "),
+        check<StateError>(own == saved, "load_state_dict: expected the hyperparameters {}, got {}", fmt::join(own, ", "),
                           fmt::join(saved, ", "));
     }
 }
@@ -129,10 +129,10 @@ void Optimizer::load_parameters(const OptimizerState& state, const std::vector<s
         for (const auto& saved : state.groups[g].parameters)
             if (std::find(found.begin(), found.end(), &saved) == found.end())
                 differences.push_back(fmt::format("'{}' in group {} is unexpected", saved.name, g));
-    check<StateError>(differences.empty(), "load_state: expected the parameters of this {}, got others: {}", kind_,
+    check<StateError>(differences.empty(), "load_state_dict: expected the parameters of this {}, got others: {}", kind_,
                       fmt::join(differences, "; "));
     check<StateError>(state.step_count >= 0 && 0 <= state.lr && std::isfinite(state.lr) && (lrs.size() == 1 || lrs[0] > 0),
-                      "load_state: expected a step count and learning rates, got {} and {}", state.step_count, state.lr);
+                      "load_state_dict: expected a step count and learning rates, got {} and {}", state.step_count, state.lr);
 
     std::vector<Trained> loaded = trained_;
     for (std::size_t i = 0; i < loaded.size(); ++i) {

@@ -109,12 +109,12 @@ public:
     const std::string& kind() const { return kind_; }
 
     /// A copy of all that the optimizer remembers.
-    OptimizerState state() const;
+    OptimizerState state_dict() const;
     /// Takes over a state, hyperparameters and learning rate included; what belongs to a parameter is found by its name.
     ///
     /// Throws StateError listing what differs (kind, groups, hyperparameters, names, shapes), ValueError for a hyperparameter
     /// out of range, and then changes nothing.
-    virtual void load_state(const OptimizerState& state) = 0;
+    virtual void load_state_dict(const OptimizerState& state) = 0;
 
 protected:
     explicit Optimizer(const char* kind) : kind_(kind) {}
@@ -212,7 +212,7 @@ public:
         set_groups(parameters, lrs(rules_));
     }
 
-    void load_state(const OptimizerState& state) override {
+    void load_state_dict(const OptimizerState& state) override {
         check_groups(state);
         std::vector<Rule> loaded;
         std::vector<std::vector<std::string>> names;

@@ -33,8 +33,8 @@ void Schedule::step() {
     ++state_.step;
 }
 
-void Schedule::load_state(const ScheduleState& state) {
-    check<StateError>(state.step >= 0 && state.base_lr >= 0, "load_state: expected a step and a base_lr, got {} and {}",
+void Schedule::load_state_dict(const ScheduleState& state) {
+    check<StateError>(state.step >= 0 && state.base_lr >= 0, "load_state_dict: expected a step and a base_lr, got {} and {}",
                       state.step, state.base_lr);
     optimizer_->set_lr(lr_(state.step, state.base_lr));
     state_ = state;
@@ -146,8 +146,8 @@ void ReduceOnPlateau::step(Real metric) {
     state_.bad_steps = 0;
 }
 
-void ReduceOnPlateau::load_state(const PlateauState& state) {
-    check<StateError>(state.bad_steps >= 0 && state.cooldown_left >= 0, "load_state: expected counts, got {} and {}",
+void ReduceOnPlateau::load_state_dict(const PlateauState& state) {
+    check<StateError>(state.bad_steps >= 0 && state.cooldown_left >= 0, "load_state_dict: expected counts, got {} and {}",
                       state.bad_steps, state.cooldown_left);
     state_ = state;
 }

@@ -83,9 +83,9 @@ public:
     Real lr() const { return lr_(state_.step, state_.base_lr); }
     Index step_count() const { return state_.step; }
 
-    ScheduleState state() const { return state_; }
+    ScheduleState state_dict() const { return state_; }
     /// Goes to the step of a state and gives the optimizer its rate. Throws StateError for negative numbers.
-    void load_state(const ScheduleState& state);
+    void load_state_dict(const ScheduleState& state);
 
 private:
     Optimizer* optimizer_;
@@ -122,9 +122,9 @@ public:
 
     void step(Real metric);
 
-    const PlateauState& state() const { return state_; }
+    const PlateauState& state_dict() const { return state_; }
     /// Throws StateError for negative counts.
-    void load_state(const PlateauState& state);
+    void load_state_dict(const PlateauState& state);
 
 private:
     bool is_better(Real metric) const;

@@ -38,7 +38,7 @@ enum class Binary {
 enum class Compare { eq, ne, lt, le, gt, ge };
 
 /// Reductions over the middle axis.
-enum class Reduce { sum, prod, max, min, sum_of_squares };
+enum class Reduce { sum, max, min, sum_of_squares };
 
 /// The steps of the optimizers, one pass over a parameter; the update rules are written in optim/.
 struct AdamStep {

@@ -146,14 +146,9 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     for (const Index extent : full) check<ShapeError>(extent >= 0, "expand: expected extents of at least 0, got {}", shape);
     check_broadcasts_to("expand", x.shape(), full);
     if (full == x.shape()) return x;
-    const Shape own = row_major_strides(x.shape());
-    Shape strides = full;
-    for (Index axis = 0; axis < full.rank(); ++axis) {
-        const Index source = axis - (full.rank() - x.dim());
-        strides[axis] = source < 0 || x.shape()[source] == 1 ? 0 : own[source];
-    }
     Tensor y = Tensor::empty(full);
-    kernels::strided_copy(full.rank(), full.data(), x.data(), strides.data(), y.raw(), row_major_strides(full).data());
+    kernels::strided_copy(full.rank(), full.data(), x.data(), broadcast_strides(x.shape(), full).data(), y.raw(),
+                          row_major_strides(full).data());
     return record("expand", y, wrt(x, [](const Tensor& dy) { return dy; }));
 }
 

@@ -21,7 +21,6 @@ TEST_CASE("the sum of ten million ones is exact") {
     const std::vector<Scalar> x(10000000, 1);
     CHECK(reduce(Reduce::sum, x) == 10000000);
     CHECK(reduce(Reduce::sum_of_squares, x) == 10000000);
-    CHECK(reduce(Reduce::prod, x) == 1);
     Scalar y = 0;
     kernels::simd().logsumexp(x.data(), &y, 1, 10000000, 1);
     CHECK_THAT(y, is_close(1 + std::log(1e7), 1e-6));

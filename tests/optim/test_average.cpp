@@ -45,7 +45,7 @@ TEST_CASE("Averaged weights are in place while the guard lives, and the own ones
         check_close(p.detach(), averaged);
         CHECK_THROWS_AS(average.update(), StateError);
         CHECK_THROWS_AS(average.apply(), StateError);
-        CHECK_THROWS_AS(average.state(), StateError);
+        CHECK_THROWS_AS(average.state_dict(), StateError);
         throw 1;
     } catch (int) {}
     CHECK_FALSE(average.is_swapped());
@@ -69,10 +69,10 @@ TEST_CASE("An average that is reloaded goes on as if it had not been") {
         whole.update();
         first.update();
     }
-    const AverageState state = first.state();
+    const AverageState state = first.state_dict();
     first.update();
     ExponentialMovingAverage second({p}, {.warmup = true});
-    second.load_state(state);
+    second.load_state_dict(state);
     for (const double value : {-2, 3}) {
         set(p, value);
         whole.update();
@@ -84,11 +84,11 @@ TEST_CASE("An average that is reloaded goes on as if it had not been") {
 TEST_CASE("Averages of other parameters are refused with a list, and nothing changes") {
     const Tensor p = leaf(Tensor{1}), q = leaf(Tensor{2, 3});
     ExponentialMovingAverage average(NamedTensors{{"p", p}, {"q", q}});
-    CHECK_THROWS_WITH(average.load_state({1, {{"p", Tensor{7}}, {"r", Tensor{1}}}}),
+    CHECK_THROWS_WITH(average.load_state_dict({1, {{"p", Tensor{7}}, {"r", Tensor{1}}}}),
                       Contains("'q' is missing") && Contains("'r' is unexpected"));
-    CHECK_THROWS_AS(average.load_state({1, {{"p", Tensor{7}}, {"q", Tensor{1}}}}), StateError);
+    CHECK_THROWS_AS(average.load_state_dict({1, {{"p", Tensor{7}}, {"q", Tensor{1}}}}), StateError);
     CHECK(average.averages()[0].tensor.item() == 1);
-    average.load_state({1, {{"q", Tensor{8, 9}}, {"p", Tensor{7}}}});
+    average.load_state_dict({1, {{"q", Tensor{8, 9}}, {"p", Tensor{7}}}});
     CHECK(average.averages()[0].tensor.item() == 7);
     CHECK(average.averages()[1].tensor(1) == 9);
 }

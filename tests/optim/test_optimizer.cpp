@@ -26,10 +26,10 @@ void check_reload(const Options& options, const std::vector<double>& gradients, 
     auto optimizer = std::make_unique<O>(Parameters{p}, options);
     for (const double gradient : gradients) {
         step_with(*optimizer, p, gradient);
-        const OptimizerState state = optimizer->state();
+        const OptimizerState state = optimizer->state_dict();
         p = leaf(clone(p.detach()));
         optimizer = std::make_unique<O>(Parameters{p});  // options come with the state
-        optimizer->load_state(state);
+        optimizer->load_state_dict(state);
     }
     CHECK_THAT(p.item(), Catch::WithinRel(expected, is_f64 ? 1e-6 : 1e-5));
     CHECK(optimizer->step_count() == Index(gradients.size()));
@@ -83,7 +83,7 @@ TEST_CASE("A state saved before any step loads and trains") {
     const Tensor p = leaf(Tensor{1}), q = leaf(Tensor{1});
     Adam fresh({p}, {.lr = 0.1}), other({q});
     step_with(other, q, 3);
-    other.load_state(fresh.state());
+    other.load_state_dict(fresh.state_dict());
     CHECK(other.step_count() == 0);
     const Real before = q.item();
     step_with(other, q, 0.5);
@@ -97,7 +97,7 @@ TEST_CASE("State belongs to names, not to places") {
     Tensor(b).set_grad(Tensor{-1});
     first.step();
     SGD second(NamedTensors{{"b", b}, {"a", a}}, {.lr = 0.1, .momentum = 0.9});
-    second.load_state(first.state());
+    second.load_state_dict(first.state_dict());
     Tensor(a).set_grad(Tensor{0});
     Tensor(b).set_grad(Tensor{0});
     second.step();
@@ -109,11 +109,11 @@ TEST_CASE("A state is a copy, and stays as it is while training goes on") {
     const Tensor p = leaf(Tensor{1});
     SGD optimizer({p}, {.lr = 0.1, .momentum = 0.9});
     step_with(optimizer, p, 1);
-    const OptimizerState state = optimizer.state();
+    const OptimizerState state = optimizer.state_dict();
     step_with(optimizer, p, 5);
     CHECK(state.groups[0].parameters[0].tensors[0].tensor.item() == 1);
     CHECK(state.step_count == 1);
-    optimizer.load_state(state);
+    optimizer.load_state_dict(state);
     step_with(optimizer, p, 5);
     CHECK(state.groups[0].parameters[0].tensors[0].tensor.item() == 1);
 }
@@ -122,10 +122,10 @@ TEST_CASE("A state of another optimizer is refused with a list of what differs, 
     const Tensor p = leaf(Tensor{1, 2}), q = leaf(Tensor{3});
     Adam optimizer(NamedTensors{{"p", p}, {"q", q}}, {.lr = 0.1});
     step_with(optimizer, p, 1);
-    const OptimizerState good = optimizer.state();
+    const OptimizerState good = optimizer.state_dict();
     const auto check_refused = [&](const OptimizerState& state, const std::vector<std::string>& words) {
         try {
-            optimizer.load_state(state);
+            optimizer.load_state_dict(state);
             FAIL("loaded");
         } catch (const StateError& error) {
             for (const std::string& word : words) CHECK_THAT(error.what(), Contains(word));
@@ -162,12 +162,12 @@ TEST_CASE("A state of another optimizer is refused with a list of what differs, 
 
     state = good;
     state.groups[0].hyperparameters[1].value = 1.5;  // beta1
-    CHECK_THROWS_WITH(optimizer.load_state(state), Contains("beta1"));
+    CHECK_THROWS_WITH(optimizer.load_state_dict(state), Contains("beta1"));
 
     CHECK(optimizer.lr() == 0.1);
     CHECK(optimizer.step_count() == 1);
     CHECK(optimizer.options().betas[0] == 0.9);
-    check_close(optimizer.state().groups[0].parameters[0].tensors[0].tensor, Tensor{0.1, 0.1});
+    check_close(optimizer.state_dict().groups[0].parameters[0].tensors[0].tensor, Tensor{0.1, 0.1});
 }
 
 TEST_CASE("The learning rate in use and the groups' own are both restored") {
@@ -177,7 +177,7 @@ TEST_CASE("The learning rate in use and the groups' own are both restored") {
     optimizer.set_lr(0.05);
     SGD other({{NamedTensors{{"p", p}}, {}}, {NamedTensors{{"q", q}}, {}}});
     CHECK(other.lr(1) == 1e-3);
-    other.load_state(optimizer.state());
+    other.load_state_dict(optimizer.state_dict());
     CHECK(other.lr() == 0.05);
     CHECK_THAT(other.lr(1), is_close(0.005, 1e-12));
 }
@@ -214,9 +214,9 @@ TEST_CASE("Parameters can be given by braces, as a list, with names and in group
     Adam by_list(list, {.lr = 1e-3, .betas = {0.9, 0.98}, .eps = 1e-9});
     AdamW by_name(named);
     AdamW one_group({{named, {.weight_decay = 0.1}}});
-    CHECK(braces.state().groups[0].parameters[1].name == "1");
+    CHECK(braces.state_dict().groups[0].parameters[1].name == "1");
     CHECK(by_list.options().betas[1] == 0.98);
-    CHECK(by_name.state().groups[0].parameters[1].name == "q");
+    CHECK(by_name.state_dict().groups[0].parameters[1].name == "q");
     CHECK(one_group.options().weight_decay == 0.1);
 
     const auto [chosen, rest] = split_parameters(named, [](const NamedTensor& parameter) { return parameter.name == "q"; });
@@ -233,13 +233,13 @@ TEST_CASE("A parameter without gradient is left alone, and its bias correction c
     AdamW optimizer({p, q}, {.lr = 0.1, .weight_decay = 0.1});
     step_with(optimizer, p, 1);
     CHECK(q.item() == 1);
-    CHECK(optimizer.state().groups[0].parameters[1].steps == 0);
+    CHECK(optimizer.state_dict().groups[0].parameters[1].steps == 0);
     optimizer.zero_grad();
     CHECK_FALSE(p.grad());
     step_with(optimizer, q, 1);
     CHECK_THAT(q.item(), is_close(0.89, is_f64 ? 1e-7 : 1e-5));
     CHECK(optimizer.step_count() == 2);
-    CHECK(optimizer.state().groups[0].parameters[0].steps == 1);
+    CHECK(optimizer.state_dict().groups[0].parameters[0].steps == 1);
 }
 
 TEST_CASE("A backward pass after a step through values that the step changed is an error") {

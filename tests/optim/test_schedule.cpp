@@ -96,14 +96,14 @@ TEST_CASE("A schedule that is reloaded goes on, in whichever order it and the op
     for (const bool schedule_first : {true, false}) {
         SGD other({p}, {.lr = 0.3});
         Schedule again = Schedule::exponential(other, 0.5);
-        if (schedule_first) again.load_state(schedule.state());
-        other.load_state(optimizer.state());
-        if (!schedule_first) again.load_state(schedule.state());
+        if (schedule_first) again.load_state_dict(schedule.state_dict());
+        other.load_state_dict(optimizer.state_dict());
+        if (!schedule_first) again.load_state_dict(schedule.state_dict());
         CHECK_THAT(other.lr(), is_close(0.2, 1e-12));
         again.step();
         CHECK_THAT(other.lr(), is_close(0.1, 1e-12));
     }
-    CHECK_THROWS_AS(schedule.load_state({.step = -1}), StateError);
+    CHECK_THROWS_AS(schedule.load_state_dict({.step = -1}), StateError);
 }
 
 TEST_CASE("The rate is reduced when the metric has stopped improving, as in PyTorch") {
@@ -116,12 +116,12 @@ TEST_CASE("The rate is reduced when the metric has stopped improving, as in PyTo
     for (const double metric : metrics) {
         schedule.step(metric);
         actual.push_back(optimizer.lr());
-        const PlateauState state = schedule.state();  // a state goes to a new one
+        const PlateauState state = schedule.state_dict();  // a state goes to a new one
         schedule = ReduceOnPlateau(optimizer, {.factor = 0.5, .patience = 1, .cooldown = 1, .min_lr = 0.2});
-        schedule.load_state(state);
+        schedule.load_state_dict(state);
     }
     check_rates(actual, {1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.2, 0.2});
-    CHECK_THROWS_AS(schedule.load_state({.bad_steps = -1}), StateError);
+    CHECK_THROWS_AS(schedule.load_state_dict({.bad_steps = -1}), StateError);
 }
 
 TEST_CASE("A plateau of a metric to be maximized, and metrics that are NaN, are seen") {

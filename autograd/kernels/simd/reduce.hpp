@@ -33,16 +33,6 @@ struct SquaresOf {
     static Real join(Real a, Real b) { return a + b; }
 };
 
-struct ProductOf {  // a partial product in Scalar could overflow where the whole does not
-    static constexpr Scalar start = 1;
-    static constexpr Index rows = 1;
-    template <class T>
-    static T take(T r, T x) {
-        return r * x;
-    }
-    static Real join(Real a, Real b) { return a * b; }
-};
-
 struct MaxOf {
     static constexpr Scalar start = -infinity;
     static constexpr Index rows = 1 << 20;
@@ -102,13 +92,6 @@ inline Real reduce_run(const Scalar* x, Index n) {
     return total;
 }
 
-template <>
-inline Real reduce_run<ProductOf>(const Scalar* x, Index n) {
-    Real total = 1;
-    for (Index i = 0; i < n; ++i) total *= x[i];
-    return total;
-}
-
 /// The reduction of one row; a long one is cut into parts that depend on its length alone, for several threads.
 template <class R>
 inline Real reduce_row(const Scalar* x, Index n) {
@@ -162,7 +145,6 @@ inline void reduce_all(const Scalar* x, Scalar* y, Index outer, Index n, Index i
 inline void reduce(Reduce f, const Scalar* x, Scalar* y, Index outer, Index n, Index inner) {
     switch (f) {
         case Reduce::sum: return reduce_all<SumOf>(x, y, outer, n, inner);
-        case Reduce::prod: return reduce_all<ProductOf>(x, y, outer, n, inner);
         case Reduce::max: return reduce_all<MaxOf>(x, y, outer, n, inner);
         case Reduce::min: return reduce_all<MinOf>(x, y, outer, n, inner);
         case Reduce::sum_of_squares: return reduce_all<SquaresOf>(x, y, outer, n, inner);
