@@ -1,0 +1,86 @@
+// Pairs of sentences; see pairs.hpp.
+#include <support/pairs.hpp>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include <support/hash.hpp>
+#include <support/text.hpp>
+
+namespace examples {
+namespace {
+
+std::u32string_view trimmed(std::u32string_view text) {
+    constexpr std::u32string_view space = U" \t\r\u00A0\uFEFF";  // the last is a byte order mark
+    const std::size_t first = text.find_first_not_of(space);
+    return first == text.npos ? U"" : text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+struct Sides {
+    std::u32string_view source, target;
+};
+
+Sides sides_of(std::u32string_view line, const std::string& path, std::size_t number) {
+    const std::size_t tab = line.find(U'\t');
+    const auto refuse = [&](std::string_view what) {
+        throw std::runtime_error(
+            fmt::format("pairs: expected \"source TAB target\", got {} in line {} of {}", what, number, path));
+    };
+    if (tab == line.npos) refuse("no tab");
+    const std::u32string_view rest = line.substr(tab + 1);
+    const Sides sides{trimmed(line.substr(0, tab)), trimmed(rest.substr(0, rest.find(U'\t')))};
+    if (sides.source.empty() || sides.target.empty()) refuse("an empty side");
+    return sides;
+}
+
+void check(const SplitOptions& o) {
+    if (!(o.validation >= 0 && o.test >= 0 && o.validation + o.test < 1))
+        throw std::invalid_argument(
+            fmt::format("split: expected shares of at least 0 that sum to less than 1, got {} and {}", o.validation, o.test));
+}
+
+}  // namespace
+
+PairFile read_pairs(const std::string& path, std::size_t max_characters) {
+    const std::u32string text = read_text(path);
+    PairFile file;
+    std::set<SentencePair> seen;
+    std::size_t number = 0;
+    for (std::u32string_view rest = text; !rest.empty();) {
+        const std::size_t end = rest.find(U'\n');
+        const std::u32string_view line = rest.substr(0, end);
+        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+        ++number;
+        if (trimmed(line).empty()) continue;
+        const Sides sides = sides_of(line, path, number);
+        if (std::max(sides.source.size(), sides.target.size()) > max_characters) {
+            ++file.too_long;
+            continue;
+        }
+        SentencePair pair{encode_utf8(sides.source), encode_utf8(sides.target)};
+        if (seen.insert(pair).second) file.pairs.push_back(std::move(pair));
+        else ++file.duplicates;
+    }
+    return file;
+}
+
+Part part_of(std::string_view source, const SplitOptions& options) {
+    const double place = unit_hash(source, options.seed);
+    if (place < options.test) return Part::test;
+    return place < options.test + options.validation ? Part::validation : Part::training;
+}
+
+SplitPairs split_pairs(const std::vector<SentencePair>& pairs, const SplitOptions& options) {
+    check(options);
+    SplitPairs split;
+    for (const SentencePair& pair : pairs) {
+        const Part part = part_of(pair.source, options);
+        (part == Part::training ? split.training : part == Part::validation ? split.validation : split.test).push_back(pair);
+    }
+    return split;
+}
+
+}  // namespace examples
