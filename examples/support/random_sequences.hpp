@@ -6,15 +6,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <support/special_ids.hpp>
 #include <tapehead/autograd/autograd.hpp>
 
 namespace examples {
 
 using namespace tapehead;
-
-inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, num_special = 3;  // padding, begin and end; symbols follow
-
-using Sequence = std::vector<Id>;
 
 /// Sequences of one batch, padded to the longest.
 struct Batch {

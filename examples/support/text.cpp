@@ -27,9 +27,15 @@ Lead lead(unsigned char byte) {
     return {0, 0};
 }
 
+struct CodePoint {
+    char32_t value;
+    std::size_t length;  // in bytes
+};
+
 /// The code point at the start of `bytes`, which must be as RFC 3629 says: the shortest form, no surrogates, up to U+10FFFF.
-std::optional<char32_t> first_code_point(std::string_view bytes, std::size_t length, char32_t bits) {
+std::optional<CodePoint> first_code_point(std::string_view bytes) {
     static constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    auto [length, bits] = lead(static_cast<unsigned char>(bytes[0]));
     if (length == 0 || bytes.size() < length) return {};
     for (const char byte : bytes.substr(1, length - 1)) {
         if ((byte & 0xC0) != 0x80) return {};
@@ -37,7 +43,7 @@ std::optional<char32_t> first_code_point(std::string_view bytes, std::size_t len
     }
     const bool is_surrogate = bits >= 0xD800 && bits < 0xE000;
     if (bits < smallest[length] || is_surrogate || bits > 0x10FFFF) return {};
-    return bits;
+    return CodePoint{bits, length};
 }
 
 }  // namespace
@@ -45,14 +51,23 @@ std::optional<char32_t> first_code_point(std::string_view bytes, std::size_t len
 std::u32string decode_utf8(std::string_view bytes) {
     std::u32string text;
     for (std::size_t at = 0; at < bytes.size();) {
-        const auto byte = static_cast<unsigned char>(bytes[at]);
-        const auto [length, bits] = lead(byte);
-        const std::optional<char32_t> character = first_code_point(bytes.substr(at), length, bits);
+        const std::optional<CodePoint> character = first_code_point(bytes.substr(at));
         if (!character)
             throw std::runtime_error(
-                fmt::format("text: expected UTF-8, got the byte 0x{:02X} in line {}", byte,
+                fmt::format("text: expected UTF-8, got the byte 0x{:02X} in line {}", static_cast<unsigned char>(bytes[at]),
                             1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at), '\n')));
-        text += *character;
+        text += character->value;
+        at += character->length;
+    }
+    return text;
+}
+
+std::string valid_utf8(std::string_view bytes) {
+    std::string text;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const std::optional<CodePoint> character = first_code_point(bytes.substr(at));
+        const std::size_t length = character ? character->length : 1;
+        text += character ? bytes.substr(at, length) : "\uFFFD";
         at += length;
     }
     return text;

@@ -15,6 +15,9 @@ namespace examples {
 /// The code points of a UTF-8 text. Throws std::runtime_error naming the line of the first byte that is not UTF-8.
 std::u32string decode_utf8(std::string_view bytes);
 
+/// The same bytes with U+FFFD for each that is not part of UTF-8.
+std::string valid_utf8(std::string_view bytes);
+
 /// A text of code points as UTF-8.
 std::string encode_utf8(std::u32string_view text);
 
