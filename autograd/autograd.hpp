@@ -13,6 +13,7 @@
 #include <tapehead/autograd/ops/normalization.hpp>
 #include <tapehead/autograd/ops/pointwise.hpp>
 #include <tapehead/autograd/ops/reduce.hpp>
+#include <tapehead/autograd/ops/rotary.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
 #include <tapehead/autograd/ops/softmax.hpp>
 #include <tapehead/autograd/sweep.hpp>

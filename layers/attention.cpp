@@ -64,10 +64,11 @@ AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, co
     const Tensor q = split_heads(q_proj(query), num_heads);                         // [B, H, Tq, D]
     const Tensor k = split_heads(k_proj(readable(key, mask, shape)), num_heads);    // [B, H, Tk, D]
     const Tensor v = split_heads(v_proj(readable(value, mask, shape)), num_heads);  // [B, H, Tk, D]
-    auto [heads, weights] = scaled_dot_product_attention_with_weights(              // [B, H, Tq, D], [B, H, Tq, Tk]
+    AttentionResult heads = scaled_dot_product_attention_with_weights(              // [B, H, Tq, D], [B, H, Tq, Tk]
         q, k, v, {.mask = mask, .dropout = dropout, .training = training});
-    const Tensor output = out_proj(merge_heads(heads));  // [B, Tq, E]
-    return {output, average ? mean(weights, 1) : weights};
+    heads.output = out_proj(merge_heads(heads.output));   // [B, Tq, E]
+    if (average) heads.weights = mean(heads.weights, 1);  // [B, Tq, Tk]
+    return heads;
 }
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,

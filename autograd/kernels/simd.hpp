@@ -75,6 +75,13 @@ struct LionStep {
     Scalar shrink;        // 1 − lr λ
 };
 
+/// The rows of a rotation: the first 2 half elements of a row of `width` turn in pairs, the rest stay.
+struct Rotation {
+    bool adjacent;  // pairs (x₂ᵢ, x₂ᵢ₊₁), else (xᵢ, xᵢ₊ₕ) with h = half
+    Index width, half;
+    Index angle_rows;  // row r takes its angles from row r mod angle_rows
+};
+
 struct Simd {
     const char* name;  ///< the instruction set: "baseline", "avx2", "avx512"
 
@@ -126,6 +133,9 @@ struct Simd {
     /// g = dy w;  dx = rstd (g − x rstd² mean(g x)),  dw = Σ_rows dy x rstd. Each output may be null.
     void (*rms_norm_backward)(const Scalar* x, const Scalar* w, const Scalar* rstd, const Scalar* dy, Scalar* dx, Scalar* dw,
                               Index rows, Index n);
+
+    /// (a, b) → (a cos − b sin, a sin + b cos) for the pairs of x[rows, width]; cos and sin: [angle_rows, half].
+    void (*rotate)(const Rotation& r, const Scalar* x, const Scalar* cos, const Scalar* sin, Scalar* y, Index rows);
 
     // Optimizer steps on n elements: parameter p and state in place, gradient g.
     void (*sgd)(const SgdStep& s, const Scalar* g, Scalar* p, Scalar* buffer, Index n);

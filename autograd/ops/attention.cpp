@@ -84,14 +84,13 @@ AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const
     const Tensor v = repeat_heads(value, shape.heads);  // [B, H, Tk, Dv]
     const Products products(q, k, v, allowed);
 
-    Tensor scores = products.scores(q, k);  // [B, H, Tq, Tk]
-    scores = scores * options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
-    if (options.softcap > 0) scores = options.softcap * tanh(scores / options.softcap);
-    if (bias) scores = scores + bias;
-    if (allowed) scores = where(*allowed, scores, -infinity);
-    const Tensor weights = softmax(scores);  // [B, H, Tq, Tk]
+    const Tensor scores = products.scores(q, k) * options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
+    const Tensor capped = options.softcap > 0 ? options.softcap * tanh(scores / options.softcap) : scores;
+    const Tensor biased = bias ? capped + bias : capped;
+    const Tensor masked = allowed ? where(*allowed, biased, -infinity) : biased;
+    const Tensor weights = softmax(masked);  // [B, H, Tq, Tk], as all of these
     const Tensor kept = dropout(weights, options.dropout, options.training, *options.generator);
-    return {products.output(kept, v), weights};  // [B, H, Tq, Dv]
+    return {products.output(kept, v), weights, scores, capped, masked};
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {

@@ -18,9 +18,14 @@ struct AttentionOptions {
     Generator* generator = &default_generator();  ///< of the dropout
 };
 
+/// The steps of attention, in the order in which they are taken.
 struct AttentionResult {
-    Tensor output;   ///< [B, H, Tq, Dv]
-    Tensor weights;  ///< [B, H, Tq, Tk], each row summing to 1, or 0 where a query may attend to nothing; before dropout
+    Tensor output;         ///< [B, H, Tq, Dv]
+    Tensor weights;        ///< [B, H, Tq, Tk], each row summing to 1, or 0 where a query may attend to nothing; before dropout
+    Tensor scores;         ///< [B, H, Tq, Tk]: Q Kᵀ times the scale
+    Tensor capped_scores;  ///< [B, H, Tq, Tk]: the scores after the softcap
+    Tensor
+        masked_scores;  ///< [B, H, Tq, Tk]: the capped scores plus biases, −∞ where a query may not attend; their softmax is weights
 };
 
 /// Attention(Q, K, V) = softmax(Q Kᵀ / √D) V  (Vaswani et al. 2017, section 3.2.1).

@@ -1,4 +1,4 @@
-// The rows of autograd/ops/attention.hpp: the formula written as loops, with masks as rules on the places of query and key.
+// The rows of autograd/ops/attention.hpp and rotary.hpp: the formula written as loops, with masks as rules on the places of query and key.
 #include "table.hpp"
 
 #include <optional>
@@ -149,8 +149,36 @@ Row weights_row(const Case& c) {
     return row;
 }
 
+/// Pairs of the first R elements turned by angles whose cosine and sine are inputs of their own.
+Row rotary_row(const Shape& x, const Shape& angles, RotaryLayout layout) {
+    const Index half = angles[-1];
+    return {.name = "rotary_embedding",
+            .f = [=](const std::vector<Tensor>& in) { return rotary_embedding(in[0], in[1], in[2], layout); },
+            .reference =
+                [=](const std::vector<Values>& in) {
+                    return each(x, [&](const Shape& p) {
+                        const Index i = p[-1];
+                        if (i >= 2 * half) return in[0].at(p);
+                        const bool adjacent = layout == RotaryLayout::adjacent, first = adjacent ? i % 2 == 0 : i < half;
+                        const Index other = adjacent ? i ^ 1 : first ? i + half : i - half;
+                        Shape partner = p, angle = p;
+                        partner[-1] = other;
+                        angle[-1] = adjacent ? i / 2 : i % half;
+                        const double cos = in[1].at(angle), sin = in[2].at(angle);
+                        return in[0].at(p) * cos + in[0].at(partner) * (first ? -sin : sin);
+                    });
+                },
+            .inputs = {{spread(x, -2, 2, 1), spread(angles, -1, 1, 2), spread(angles, -1, 1, 3)}}};
+}
+
 std::vector<Row> attention_rows() {
     std::vector<Row> rows;
+    for (const RotaryLayout layout : {RotaryLayout::adjacent, RotaryLayout::half_split}) {
+        for (const Shape& angles : {Shape{3, 2}, Shape{1, 1, 3, 2}, Shape{2, 1, 3, 2}, Shape{1, 2, 3, 1}, Shape{2}})
+            rows.push_back(rotary_row({2, 2, 3, 5}, angles, layout));
+        rows.push_back(rotary_row({3, 4}, {3, 2}, layout));
+        rows.push_back(rotary_row({40, 6, 18}, {6, 9}, layout));
+    }
     for (const Case& c : masked_cases()) rows.push_back(attention_row(c));
     for (const Case& c : other_cases()) rows.push_back(attention_row(c));
     for (const Case& c : masked_cases()) rows.push_back(weights_row(c));

@@ -16,6 +16,7 @@
 #include <tapehead/autograd/kernels/simd/norm.hpp>
 #include <tapehead/autograd/kernels/simd/optimizer.hpp>
 #include <tapehead/autograd/kernels/simd/reduce.hpp>
+#include <tapehead/autograd/kernels/simd/rotary.hpp>
 #include <tapehead/autograd/kernels/simd/softmax.hpp>
 #include <tapehead/autograd/kernels/simd/vec.hpp>
 
@@ -48,6 +49,7 @@ const Simd table = {
     .layer_norm_backward = layer_norm_backward,
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
+    .rotate = rotate,
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,
