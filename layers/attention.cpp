@@ -29,6 +29,15 @@ Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape
     return where(unsqueeze(reached, 2) > 0, x, 0);
 }
 
+/// The width of all key-value heads together.
+Index kv_width(Index embed_dim, Index heads, Index kv_heads) {
+    check<ValueError>(heads > 0 && embed_dim % heads == 0,
+                      "MultiHeadAttention: expected heads that divide embed_dim {}, got {}", embed_dim, heads);
+    check<ValueError>(kv_heads >= 0 && (kv_heads == 0 || heads % kv_heads == 0),
+                      "MultiHeadAttention: expected key-value heads that divide {} heads, got {}", heads, kv_heads);
+    return embed_dim / heads * (kv_heads ? kv_heads : heads);
+}
+
 void check_sequence(const char* what, const Tensor& x, const Linear& projection) {
     check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1),
                       "MultiHeadAttention: expected {} [B, T, {}], got {}", what, projection.weight.size(1), x.shape());
@@ -36,24 +45,32 @@ void check_sequence(const char* what, const Tensor& x, const Linear& projection)
 
 }  // namespace
 
-MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, MultiHeadAttentionOptions options)
-    : q_proj(embed_dim, embed_dim, options.bias),
-      k_proj(options.kdim ? options.kdim : embed_dim, embed_dim, options.bias),
-      v_proj(options.vdim ? options.vdim : embed_dim, embed_dim, options.bias),
-      out_proj(embed_dim, embed_dim, options.bias),
+MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, const MultiHeadAttentionOptions& o)
+    : q_proj(embed_dim, embed_dim, o.bias),
+      k_proj(o.kdim ? o.kdim : embed_dim, kv_width(embed_dim, heads, o.num_kv_heads), o.bias),
+      v_proj(o.vdim ? o.vdim : embed_dim, kv_width(embed_dim, heads, o.num_kv_heads), o.bias),
+      out_proj(embed_dim, embed_dim, o.bias),
       num_heads(heads),
-      dropout(options.dropout) {
-    check<ValueError>(heads > 0 && embed_dim % heads == 0,
-                      "MultiHeadAttention: expected heads that divide embed_dim {}, got {}", embed_dim, heads);
+      num_kv_heads(o.num_kv_heads ? o.num_kv_heads : heads),
+      dropout(o.dropout),
+      softcap(o.softcap),
+      scale(o.scale) {
     check<ValueError>(0 <= dropout && dropout <= 1, "MultiHeadAttention: expected a dropout in [0, 1], got {}", dropout);
+    check<ValueError>(softcap >= 0, "MultiHeadAttention: expected softcap >= 0, got {}", softcap);
+    if (o.rotary) rotary.emplace(embed_dim / heads, *o.rotary);
+    if (o.window_left != -1 || o.window_right != -1) own_mask = AttentionMask::window(o.window_left, o.window_right);
+    if (o.alibi) own_mask = own_mask & AttentionMask::alibi();
     for (Linear* projection : {&q_proj, &k_proj, &v_proj, &out_proj}) {
         init::xavier_uniform_(projection->weight);
         if (projection->bias) init::zeros_(projection->bias);
     }
 }
 
-AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
-                                                         const AttentionMask& mask, bool average) const {
+/// Queries or keys with their positions, from `first` on.
+Tensor MultiHeadAttention::turned(const Tensor& heads, Index first) const { return rotary ? (*rotary)(heads, first) : heads; }
+
+MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                      const AttentionMask& mask) const {
     check_sequence("query", query, q_proj);
     check_sequence("key", key, k_proj);
     check_sequence("value", value, v_proj);
@@ -61,19 +78,65 @@ AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, co
                       "MultiHeadAttention: expected one batch, and as many keys as values, got query {}, key {} and value {}",
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
-    const Tensor q = split_heads(q_proj(query), num_heads);                         // [B, H, Tq, D]
-    const Tensor k = split_heads(k_proj(readable(key, mask, shape)), num_heads);    // [B, H, Tk, D]
-    const Tensor v = split_heads(v_proj(readable(value, mask, shape)), num_heads);  // [B, H, Tk, D]
-    AttentionResult heads = scaled_dot_product_attention_with_weights(              // [B, H, Tq, D], [B, H, Tq, Tk]
-        q, k, v, {.mask = mask, .dropout = dropout, .training = training});
-    heads.output = out_proj(merge_heads(heads.output));   // [B, Tq, E]
-    if (average) heads.weights = mean(heads.weights, 1);  // [B, Tq, Tk]
-    return heads;
+    return {turned(split_heads(q_proj(query), num_heads), 0),                          // [B, H, Tq, D]
+            turned(split_heads(k_proj(readable(key, mask, shape)), num_kv_heads), 0),  // [B, Hkv, Tk, D]
+            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};          // [B, Hkv, Tk, D]
+}
+
+AttentionOptions MultiHeadAttention::options(const AttentionMask& mask) const {
+    return {.mask = mask, .scale = scale, .softcap = softcap, .dropout = dropout, .training = training};
 }
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
-                                   const AttentionMask& mask) const {
-    return forward_with_weights(query, key, value, mask).output;
+                                   const AttentionMask& call_mask) const {
+    const AttentionMask mask = call_mask & own_mask;
+    const auto [q, k, v] = project(query, key, value, mask);                    // [B, H, Tq, D], [B, Hkv, Tk, D] twice
+    const Tensor heads = scaled_dot_product_attention(q, k, v, options(mask));  // [B, H, Tq, D]
+    return out_proj(merge_heads(heads));                                        // [B, Tq, E]
+}
+
+AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                         const AttentionMask& call_mask, bool average) const {
+    const AttentionMask mask = call_mask & own_mask;
+    const auto [q, k, v] = project(query, key, value, mask);  // [B, H, Tq, D], [B, Hkv, Tk, D] twice
+    const auto [heads, weights] = scaled_dot_product_attention_with_weights(q, k, v, options(mask));
+    return {out_proj(merge_heads(heads)), average ? mean(weights, 1) : weights};  // [B, Tq, E], [B, H, Tq, Tk]
+}
+
+KeyValueCache MultiHeadAttention::make_cache(Index batch, Index capacity) const {
+    const Index width = k_proj.weight.size(0) / num_kv_heads;
+    return {batch, num_kv_heads, capacity, width, width};
+}
+
+KeyValueCache MultiHeadAttention::make_cache(const Tensor& key, const Tensor& value) const {
+    check_sequence("key", key, k_proj);
+    check_sequence("value", value, v_proj);
+    KeyValueCache cache = make_cache(key.size(0), key.size(1));
+    cache.append(turned(split_heads(k_proj(key), num_kv_heads), 0), split_heads(v_proj(value), num_kv_heads));
+    return cache;
+}
+
+Tensor MultiHeadAttention::forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& call_mask) const {
+    for (const Linear* projection : {&q_proj, &k_proj, &v_proj}) check_sequence("x", x, *projection);
+    const AttentionMask mask = call_mask & own_mask;
+    const Index first = cache.length;
+    mask.parts({x.size(0), num_heads, x.size(1), first + x.size(1)});  // throws before the cache changes
+    cache.append(turned(split_heads(k_proj(x), num_kv_heads), first), split_heads(v_proj(x), num_kv_heads));
+    return attend_to(cache, x, first, mask);
+}
+
+Tensor MultiHeadAttention::forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask,
+                                      Index first) const {
+    check_sequence("query", query, q_proj);
+    return attend_to(memory, query, first, mask & own_mask);
+}
+
+Tensor MultiHeadAttention::attend_to(const KeyValueCache& cache, const Tensor& x, Index first,
+                                     const AttentionMask& mask) const {
+    const Tensor q = turned(split_heads(q_proj(x), num_heads), first);  // [B, H, T, D]
+    const Tensor heads =                                                // [B, H, T, D]
+        scaled_dot_product_attention_to_first(q, cache.keys, cache.values, cache.length, options(mask));
+    return out_proj(merge_heads(heads));  // [B, T, E]
 }
 
 void MultiHeadAttention::visit(Visitor& v) {

@@ -6,7 +6,9 @@
 #include <tapehead/layers/dropout.hpp>
 #include <tapehead/layers/embedding.hpp>
 #include <tapehead/layers/feed_forward.hpp>
+#include <tapehead/layers/generate.hpp>
 #include <tapehead/layers/init.hpp>
+#include <tapehead/layers/kv_cache.hpp>
 #include <tapehead/layers/linear.hpp>
 #include <tapehead/layers/module.hpp>
 #include <tapehead/layers/normalization.hpp>

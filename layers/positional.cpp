@@ -17,6 +17,21 @@ void check_sequence(const char* operation, const Tensor& x, Index embed_dim, Ind
     check<IndexError>(first >= 0, "{}: expected a first position of at least 0, got {}", operation, first);
 }
 
+/// f of the angles of positions first … first + length − 1: [length, half].
+template <class F>
+Tensor rotary_table(Index length, Index first, Index half, const RotaryOptions& o, F f) {
+    Tensor table = Tensor::empty({length, half});
+    for (Index t = 0; t < length; ++t)
+        for (Index i = 0; i < half; ++i) {
+            const Real speed = std::pow(o.base, -static_cast<Real>(i) / static_cast<Real>(half));
+            table.raw()[t * half + i] = static_cast<Scalar>(f(static_cast<Real>(first + t) / o.scaling * speed));
+        }
+    return table;
+}
+
+Real cosine(Real angle) { return std::cos(angle); }
+Real sine(Real angle) { return std::sin(angle); }
+
 }  // namespace
 
 Tensor sinusoidal_positions(Index length, Index embed_dim, Index first) {
@@ -55,6 +70,26 @@ Tensor LearnedPositionalEncoding::forward(const Tensor& x, Index first) const {
                       "LearnedPositionalEncoding: expected positions in [0, {}), got up to {}", weight.size(0),
                       first + x.size(1) - 1);
     return x + slice(weight, 0, first, first + x.size(1));
+}
+
+RotaryEmbedding::RotaryEmbedding(Index head_dim, const RotaryOptions& rotary, Index max_length) : options(rotary) {
+    const Index width = options.dim ? options.dim : head_dim;
+    check<ValueError>(width > 0 && width % 2 == 0 && width <= head_dim,
+                      "RotaryEmbedding: expected an even number of elements of at most {}, got {}", head_dim, width);
+    check<ValueError>(options.base > 0 && options.scaling > 0, "RotaryEmbedding: expected base and scaling > 0, got {} and {}",
+                      options.base, options.scaling);
+    check<ValueError>(max_length >= 0, "RotaryEmbedding: expected max_length >= 0, got {}", max_length);
+    cos = rotary_table(max_length, 0, width / 2, options, cosine);
+    sin = rotary_table(max_length, 0, width / 2, options, sine);
+}
+
+Tensor RotaryEmbedding::forward(const Tensor& x, Index first) const {
+    check<ShapeError>(x.dim() >= 2, "RotaryEmbedding: expected x [..., T, D], got {}", x.shape());
+    check<IndexError>(first >= 0, "RotaryEmbedding: expected a first position of at least 0, got {}", first);
+    const Index length = x.size(-2), half = cos.size(1), end = first + length;
+    if (end <= cos.size(0)) return rotary_embedding(x, slice(cos, 0, first, end), slice(sin, 0, first, end), options.layout);
+    return rotary_embedding(x, rotary_table(length, first, half, options, cosine),
+                            rotary_table(length, first, half, options, sine), options.layout);
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,6 +1,7 @@
 // Positions: what tells a Transformer the order of its tokens.
 #pragma once
 
+#include <tapehead/autograd/ops/rotary.hpp>
 #include <tapehead/layers/module.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
@@ -34,6 +35,30 @@ struct LearnedPositionalEncoding : Layer {
     using Layer::operator();
     Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
     void visit(Visitor& v) override { v("weight", weight); }
+};
+
+struct RotaryOptions {
+    Index dim = 0;                                 ///< how many elements of a head turn, an even number; 0 for all
+    Real base = 10000;                             ///< the slowest pair turns by about 1/base a position
+    Real scaling = 1;                              ///< positions are divided by it, to stretch a model over longer texts
+    RotaryLayout layout = RotaryLayout::adjacent;  ///< which elements turn together
+};
+
+/// Pair i of the elements of a query or key turns by pos / scaling · base^(−2i/R), pos = first, first + 1, ...: [B, H, T, D] →
+/// [B, H, T, D], so that scores depend on distances alone (Su et al. 2021; scaling: Chen et al. 2023).
+struct RotaryEmbedding : Layer {
+    Tensor cos, sin;  // [max_length, R/2], not parameters
+    RotaryOptions options;
+
+    /// Positions up to max_length are computed once; later ones when they are needed. Throws ValueError unless the elements that
+    /// turn are an even number of at most head_dim, and for a base or a scaling that is not above 0.
+    explicit RotaryEmbedding(Index head_dim, const RotaryOptions& options = {}, Index max_length = 1024);
+    Tensor forward(const Tensor& x) const override { return forward(x, 0); }
+    /// Throws ShapeError unless x is [..., T, D] with D at least R, IndexError for a negative position.
+    Tensor forward(const Tensor& x, Index first) const;
+    using Layer::operator();
+    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
+    void visit(Visitor&) override {}
 };
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

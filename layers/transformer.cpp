@@ -14,7 +14,14 @@ Tensor sublayer(const Tensor& x, const LayerNorm& norm, const Dropout& dropout, 
     return norm_first ? x + dropout(f(norm(x))) : norm(x + dropout(f(x)));
 }
 
-MultiHeadAttention make_attention(const TransformerOptions& options) {
+MultiHeadAttention make_self_attention(const TransformerOptions& options) {
+    return {
+        options.embed_dim,
+        options.num_heads,
+        {.dropout = options.dropout, .num_kv_heads = options.num_kv_heads, .rotary = options.rotary, .alibi = options.alibi}};
+}
+
+MultiHeadAttention make_cross_attention(const TransformerOptions& options) {
     return {options.embed_dim, options.num_heads, {.dropout = options.dropout}};
 }
 
@@ -37,19 +44,32 @@ ModuleList<L> make_layers(Index count, const TransformerOptions& options) {
     return layers;
 }
 
+void check_caches(const char* who, std::size_t caches, std::size_t layers) {
+    check<ValueError>(caches == layers, "{}: expected a cache for each of {} layers, got {}", who, layers, caches);
+}
+
 }  // namespace
 
 TransformerEncoderLayer::TransformerEncoderLayer(const TransformerOptions& options)
-    : self_attention(make_attention(options)),
+    : self_attention(make_self_attention(options)),
       feed_forward(make_feed_forward(options)),
       norm1(make_norm(options)),
       norm2(make_norm(options)),
       dropout(options.dropout),
       norm_first(options.norm_first) {}
 
-Tensor TransformerEncoderLayer::forward(const Tensor& input, const AttentionMask& mask) const {
-    const Tensor x = sublayer(input, norm1, dropout, norm_first, [&](const Tensor& h) { return self_attention(h, mask); });
+template <class SelfAttention>
+Tensor TransformerEncoderLayer::sublayers(const Tensor& input, const SelfAttention& attend) const {
+    const Tensor x = sublayer(input, norm1, dropout, norm_first, attend);
     return sublayer(x, norm2, dropout, norm_first, feed_forward);
+}
+
+Tensor TransformerEncoderLayer::forward(const Tensor& x, const AttentionMask& mask) const {
+    return sublayers(x, [&](const Tensor& h) { return self_attention(h, mask); });
+}
+
+Tensor TransformerEncoderLayer::forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& mask) const {
+    return sublayers(x, [&](const Tensor& h) { return self_attention.forward(h, cache, mask); });
 }
 
 void TransformerEncoderLayer::visit(Visitor& v) {
@@ -61,8 +81,8 @@ void TransformerEncoderLayer::visit(Visitor& v) {
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(const TransformerOptions& options)
-    : self_attention(make_attention(options)),
-      cross_attention(make_attention(options)),
+    : self_attention(make_self_attention(options)),
+      cross_attention(make_cross_attention(options)),
       feed_forward(make_feed_forward(options)),
       norm1(make_norm(options)),
       norm2(make_norm(options)),
@@ -70,12 +90,45 @@ TransformerDecoderLayer::TransformerDecoderLayer(const TransformerOptions& optio
       dropout(options.dropout),
       norm_first(options.norm_first) {}
 
-Tensor TransformerDecoderLayer::forward(const Tensor& input, const Tensor& memory, const AttentionMask& self_mask,
-                                        const AttentionMask& memory_mask) const {
-    Tensor x = sublayer(input, norm1, dropout, norm_first, [&](const Tensor& h) { return self_attention(h, self_mask); });
-    x = sublayer(x, norm2, dropout, norm_first,
-                 [&](const Tensor& h) { return cross_attention(h, memory, memory, memory_mask); });
+template <class SelfAttention, class CrossAttention>
+Tensor TransformerDecoderLayer::sublayers(const Tensor& input, const SelfAttention& attend, const CrossAttention& look) const {
+    Tensor x = sublayer(input, norm1, dropout, norm_first, attend);
+    x = sublayer(x, norm2, dropout, norm_first, look);
     return sublayer(x, norm3, dropout, norm_first, feed_forward);
+}
+
+Tensor TransformerDecoderLayer::forward(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask,
+                                        const AttentionMask& memory_mask) const {
+    return sublayers(
+        x, [&](const Tensor& h) { return self_attention(h, self_mask); },
+        [&](const Tensor& h) { return cross_attention(h, memory, memory, memory_mask); });
+}
+
+DecoderLayerResult TransformerDecoderLayer::forward_with_weights(const Tensor& x, const Tensor& memory,
+                                                                 const AttentionMask& self_mask,
+                                                                 const AttentionMask& memory_mask) const {
+    DecoderLayerResult result;
+    const auto keep = [](AttentionResult attended, Tensor& weights) {
+        weights = attended.weights;
+        return attended.output;
+    };
+    result.output = sublayers(
+        x, [&](const Tensor& h) { return keep(self_attention.forward_with_weights(h, h, h, self_mask), result.self_weights); },
+        [&](const Tensor& h) {
+            return keep(cross_attention.forward_with_weights(h, memory, memory, memory_mask), result.memory_weights);
+        });
+    return result;
+}
+
+DecoderLayerCache TransformerDecoderLayer::make_cache(const Tensor& memory, Index capacity) const {
+    return {self_attention.make_cache(memory.size(0), capacity), cross_attention.make_cache(memory, memory)};
+}
+
+Tensor TransformerDecoderLayer::forward(const Tensor& x, DecoderLayerCache& cache, const AttentionMask& self_mask,
+                                        const AttentionMask& memory_mask) const {
+    return sublayers(
+        x, [&](const Tensor& h) { return self_attention.forward(h, cache.self, self_mask); },
+        [&](const Tensor& h) { return cross_attention.forward_to(h, cache.memory, memory_mask); });
 }
 
 void TransformerDecoderLayer::visit(Visitor& v) {
@@ -97,6 +150,19 @@ Tensor TransformerEncoder::forward(const Tensor& input, const AttentionMask& mas
     return norm ? (*norm)(x) : x;
 }
 
+std::vector<KeyValueCache> TransformerEncoder::make_cache(Index batch, Index capacity) const {
+    std::vector<KeyValueCache> caches;
+    for (const TransformerEncoderLayer& layer : layers) caches.push_back(layer.self_attention.make_cache(batch, capacity));
+    return caches;
+}
+
+Tensor TransformerEncoder::forward(const Tensor& input, std::vector<KeyValueCache>& caches, const AttentionMask& mask) const {
+    check_caches("TransformerEncoder", caches.size(), layers.size());
+    Tensor x = input;
+    for (std::size_t i = 0; i < layers.size(); ++i) x = layers[i].forward(x, caches[i], mask);
+    return norm ? (*norm)(x) : x;
+}
+
 void TransformerEncoder::visit(Visitor& v) {
     v("layers", layers);
     v("norm", norm);
@@ -112,9 +178,47 @@ Tensor TransformerDecoder::forward(const Tensor& input, const Tensor& memory, co
     return norm ? (*norm)(x) : x;
 }
 
+DecoderResult TransformerDecoder::forward_with_weights(const Tensor& input, const Tensor& memory,
+                                                       const AttentionMask& self_mask, const AttentionMask& memory_mask) const {
+    DecoderResult result{.output = input, .self_weights = {}, .memory_weights = {}};
+    for (const TransformerDecoderLayer& layer : layers) {
+        const DecoderLayerResult step = layer.forward_with_weights(result.output, memory, self_mask, memory_mask);
+        result.output = step.output;
+        result.self_weights.push_back(step.self_weights);
+        result.memory_weights.push_back(step.memory_weights);
+    }
+    if (norm) result.output = (*norm)(result.output);
+    return result;
+}
+
+std::vector<DecoderLayerCache> TransformerDecoder::make_cache(const Tensor& memory, Index capacity) const {
+    std::vector<DecoderLayerCache> caches;
+    for (const TransformerDecoderLayer& layer : layers) caches.push_back(layer.make_cache(memory, capacity));
+    return caches;
+}
+
+Tensor TransformerDecoder::forward(const Tensor& input, std::vector<DecoderLayerCache>& caches, const AttentionMask& self_mask,
+                                   const AttentionMask& memory_mask) const {
+    check_caches("TransformerDecoder", caches.size(), layers.size());
+    Tensor x = input;
+    for (std::size_t i = 0; i < layers.size(); ++i) x = layers[i].forward(x, caches[i], self_mask, memory_mask);
+    return norm ? (*norm)(x) : x;
+}
+
 void TransformerDecoder::visit(Visitor& v) {
     v("layers", layers);
     v("norm", norm);
+}
+
+void reorder(std::vector<KeyValueCache>& caches, const Ids& rows) {
+    for (KeyValueCache& cache : caches) cache.reorder(rows);
+}
+
+void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows) {
+    for (DecoderLayerCache& cache : caches) {
+        cache.self.reorder(rows);
+        cache.memory.reorder(rows);
+    }
 }
 
 Transformer::Transformer(const TransformerOptions& options) : encoder(options), decoder(options) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include <tapehead/layers/attention.hpp>
 #include <tapehead/layers/dropout.hpp>
@@ -24,7 +25,10 @@ struct TransformerOptions {
     Activation activation = relu;
     bool norm_first = false;  ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
     Real layer_norm_eps = 1e-5;
-    std::optional<bool> final_norm = {};  ///< a norm after the last layer of a stack; if not said, where norm_first
+    Index num_kv_heads = 0;                    ///< of the self-attention: heads of keys and values, 0 for num_heads
+    std::optional<RotaryOptions> rotary = {};  ///< of the self-attention: positions by rotation
+    bool alibi = false;                        ///< of the self-attention: positions by a bias on the scores
+    std::optional<bool> final_norm = {};       ///< a norm after the last layer of a stack; if not said, where norm_first
 };
 
 /// Self-attention and a feed-forward network, each with dropout, residual and norm: [B, T, E] → [B, T, E]
@@ -39,7 +43,24 @@ struct TransformerEncoderLayer : Module {
     explicit TransformerEncoderLayer(const TransformerOptions& options = {});
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    /// Positions x [B, T, E] that go on from those in the cache; MultiHeadAttention says more.
+    Tensor forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& mask = AttentionMask::causal()) const;
     void visit(Visitor& v) override;
+
+private:
+    template <class SelfAttention>
+    Tensor sublayers(const Tensor& x, const SelfAttention& attend) const;
+};
+
+/// What a decoder layer keeps from one step of decoding to the next.
+struct DecoderLayerCache {
+    KeyValueCache self;    ///< of the target so far
+    KeyValueCache memory;  ///< of the encoder's output
+};
+
+/// Where a decoder layer looked: weights [B, H, Tt, Tt] and [B, H, Tt, Ts].
+struct DecoderLayerResult {
+    Tensor output, self_weights, memory_weights;
 };
 
 /// Self-attention, attention to the encoder's output (`memory`) and a feed-forward network, each with dropout, residual and norm:
@@ -58,7 +79,21 @@ struct TransformerDecoderLayer : Module {
                       const AttentionMask& memory_mask = {}) const {
         return forward(x, memory, self_mask, memory_mask);
     }
+    /// The same with the weights of both attentions.
+    DecoderLayerResult forward_with_weights(const Tensor& x, const Tensor& memory,
+                                            const AttentionMask& self_mask = AttentionMask::causal(),
+                                            const AttentionMask& memory_mask = {}) const;
+
+    /// The memory's keys and values, and room for a target of up to `capacity` positions.
+    DecoderLayerCache make_cache(const Tensor& memory, Index capacity) const;
+    /// Positions x [B, T, E] of the target that go on from those in the cache.
+    Tensor forward(const Tensor& x, DecoderLayerCache& cache, const AttentionMask& self_mask = AttentionMask::causal(),
+                   const AttentionMask& memory_mask = {}) const;
     void visit(Visitor& v) override;
+
+private:
+    template <class SelfAttention, class CrossAttention>
+    Tensor sublayers(const Tensor& x, const SelfAttention& attend, const CrossAttention& look) const;
 };
 
 /// `num_encoder_layers` encoder layers: [B, T, E] → [B, T, E]. With a causal mask it is a decoder-only language model's stack.
@@ -69,7 +104,19 @@ struct TransformerEncoder : Module {
     explicit TransformerEncoder(const TransformerOptions& options = {});
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+
+    /// A cache for every layer, for `batch` sequences of up to `capacity` positions.
+    std::vector<KeyValueCache> make_cache(Index batch, Index capacity) const;
+    /// Positions x [B, T, E] that go on from those in the caches.
+    Tensor forward(const Tensor& x, std::vector<KeyValueCache>& caches,
+                   const AttentionMask& mask = AttentionMask::causal()) const;
     void visit(Visitor& v) override;
+};
+
+/// The output of a decoder [B, Tt, E], and the weights of each layer.
+struct DecoderResult {
+    Tensor output;
+    std::vector<Tensor> self_weights, memory_weights;  // [B, H, Tt, Tt], [B, H, Tt, Ts]
 };
 
 /// `num_decoder_layers` decoder layers: x [B, Tt, E], memory [B, Ts, E] → [B, Tt, E].
@@ -84,8 +131,22 @@ struct TransformerDecoder : Module {
                       const AttentionMask& memory_mask = {}) const {
         return forward(x, memory, self_mask, memory_mask);
     }
+    /// The same with the weights of all attentions.
+    DecoderResult forward_with_weights(const Tensor& x, const Tensor& memory,
+                                       const AttentionMask& self_mask = AttentionMask::causal(),
+                                       const AttentionMask& memory_mask = {}) const;
+
+    /// A cache for every layer: the memory's keys and values, and room for a target of up to `capacity` positions.
+    std::vector<DecoderLayerCache> make_cache(const Tensor& memory, Index capacity) const;
+    /// Positions x [B, T, E] of the target that go on from those in the caches.
+    Tensor forward(const Tensor& x, std::vector<DecoderLayerCache>& caches,
+                   const AttentionMask& self_mask = AttentionMask::causal(), const AttentionMask& memory_mask = {}) const;
     void visit(Visitor& v) override;
 };
+
+/// Row i of all caches becomes what row rows[i] was; see KeyValueCache::reorder.
+void reorder(std::vector<KeyValueCache>& caches, const Ids& rows);
+void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows);
 
 /// Who may attend to whom in a Transformer; the target is causal unless said otherwise.
 struct TransformerMasks {

@@ -118,4 +118,14 @@ void dropout(PhiloxKey key, Real p, const Scalar* x, Scalar* y, Index n) {
     });
 }
 
+void dropout_factors(PhiloxKey key, Real p, Index first, Scalar* z, Index n) {
+    const Scalar scale = p < 1 ? static_cast<Scalar>(1 / (1 - p)) : Scalar{0};
+    Scalar u[per_position];
+    for (Index i = 0; i < n; ++i) {
+        const Index at = (first + i) % per_position;
+        if (i == 0 || at == 0) uniforms(key, (first + i) / per_position, u);
+        z[i] = u[at] >= p ? scale : Scalar{0};
+    }
+}
+
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

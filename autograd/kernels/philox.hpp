@@ -35,4 +35,7 @@ void fill_integers(PhiloxKey key, Id low, Id high, Id* y, Index n);
 /// y = x / (1 − p) where the stream's number is ≥ p, else 0 (also where x is NaN or infinite)
 void dropout(PhiloxKey key, Real p, const Scalar* x, Scalar* y, Index n);
 
+/// z = 1 / (1 − p) or 0: what `dropout` multiplies numbers `first` … first + n − 1 of its stream by.
+void dropout_factors(PhiloxKey key, Real p, Index first, Scalar* z, Index n);
+
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

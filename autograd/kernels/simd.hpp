@@ -75,6 +75,19 @@ struct LionStep {
     Scalar shrink;        // 1 − lr λ
 };
 
+/// A tile of attention scores, queries × keys; row r is query r of the tile, column c key c.
+struct ScoreTile {
+    Index rows, columns, stride;  // arrays of a tile are [rows, stride], stride at least columns rounded up to 64
+    Scalar softcap;               // 0 for none
+    Index first, last;            // row r may see columns r + first … r + last
+    const bool* allowed;          // at r allowed_row + c allowed_column, true = may attend; may be null
+    Index allowed_row, allowed_column;
+    const Scalar* bias;  // added to the scores, at r bias_row + c bias_column; may be null
+    Index bias_row, bias_column;
+    Scalar slope;  // slope |r + place − c| is subtracted from the scores
+    Index place;
+};
+
 /// The rows of a rotation: the first 2 half elements of a row of `width` turn in pairs, the rest stay.
 struct Rotation {
     bool adjacent;  // pairs (x₂ᵢ, x₂ᵢ₊₁), else (xᵢ, xᵢ₊ₕ) with h = half
@@ -136,6 +149,11 @@ struct Simd {
 
     /// (a, b) → (a cos − b sin, a sin + b cos) for the pairs of x[rows, width]; cos and sin: [angle_rows, half].
     void (*rotate)(const Rotation& r, const Scalar* x, const Scalar* cos, const Scalar* sin, Scalar* y, Index rows);
+
+    // A tile of attention; see simd/attention.hpp.
+    void (*attention_tile)(const ScoreTile& t, Scalar* s, const Scalar* keep, Scalar* max, Real* sum, Scalar* rescale);
+    void (*attention_tile_backward)(const ScoreTile& t, Scalar* s, Scalar* ds, const Scalar* keep, const Scalar* lse,
+                                    const Scalar* dots, Scalar* dbias, Scalar* slope);
 
     // Optimizer steps on n elements: parameter p and state in place, gradient g.
     void (*sgd)(const SgdStep& s, const Scalar* g, Scalar* p, Scalar* buffer, Index n);

@@ -1,17 +1,24 @@
-// Scaled dot-product attention, written out step by step as in the paper.
+// Scaled dot-product attention: a fused kernel, and the same written out step by step as in the paper.
+//
+// The steps are what a reader wants to see, what the kernel is tested against and what is differentiated for higher orders.
 #include <tapehead/autograd/ops/attention.hpp>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/kernels/attention.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
+#include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/dropout.hpp>
 #include <tapehead/autograd/ops/matmul.hpp>
 #include <tapehead/autograd/ops/pointwise.hpp>
 #include <tapehead/autograd/ops/reduce.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
 #include <tapehead/autograd/ops/softmax.hpp>
+#include <tapehead/autograd/sweep.hpp>
+#include <tapehead/autograd/tape.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -30,6 +37,8 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const At
     check<ShapeError>(k.size(1) > 0 && q.size(1) % k.size(1) == 0,
                       "scaled_dot_product_attention: expected a number of heads that {} key-value heads divide, got {}",
                       k.size(1), q.size(1));
+    check<ValueError>(0 <= options.dropout && options.dropout <= 1,
+                      "scaled_dot_product_attention: expected a dropout in [0, 1], got {}", options.dropout);
     check<ValueError>(options.softcap >= 0, "scaled_dot_product_attention: expected softcap >= 0, got {}", options.softcap);
 }
 
@@ -72,29 +81,157 @@ private:
     std::optional<Condition> may_meet_;
 };
 
-}  // namespace
+Real scale_of(const Tensor& q, const AttentionOptions& options) {
+    return options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
+}
 
-AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const Tensor& key, const Tensor& value,
-                                                          const AttentionOptions& options) {
-    check_attention(q, key, value, options);
+/// softmax(cap(Q Kᵀ scale) + bias) V, the bias given beside the mask.
+AttentionSteps written_out(const Tensor& q, const Tensor& key, const Tensor& value, const Tensor& bias,
+                           const AttentionOptions& options) {
     const AttentionShape shape{q.size(0), q.size(1), q.size(2), key.size(2)};
     const std::optional<Condition> allowed = options.mask.allowed(shape);
-    const Tensor bias = options.mask.total_bias(shape);
+    const Tensor alibi = options.mask.alibi_bias(shape);
     const Tensor k = repeat_heads(key, shape.heads);    // [B, H, Tk, D]
     const Tensor v = repeat_heads(value, shape.heads);  // [B, H, Tk, Dv]
     const Products products(q, k, v, allowed);
 
-    const Tensor scores = products.scores(q, k) * options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
+    const Tensor scores = products.scores(q, k) * scale_of(q, options);
     const Tensor capped = options.softcap > 0 ? options.softcap * tanh(scores / options.softcap) : scores;
     const Tensor biased = bias ? capped + bias : capped;
-    const Tensor masked = allowed ? where(*allowed, biased, -infinity) : biased;
+    const Tensor sloped = alibi ? biased + alibi : biased;
+    const Tensor masked = allowed ? where(*allowed, sloped, -infinity) : sloped;
     const Tensor weights = softmax(masked);  // [B, H, Tq, Tk], as all of these
     const Tensor kept = dropout(weights, options.dropout, options.training, *options.generator);
-    return {products.output(kept, v), weights, scores, capped, masked};
+    return {scores, capped, masked, weights, products.output(kept, v)};  // output: [B, H, Tq, Dv]
 }
 
+/// [B, H, T, D], of whose rows of T only the first may be meant.
+kernels::HeadStrides strides_of(const Tensor& x) {
+    return {x.size(1) * x.size(2) * x.size(3), x.size(2) * x.size(3), x.size(3)};
+}
+
+template <class T, class Array>
+kernels::OverScores<const T> over_scores(const Array& array, const AttentionShape& shape) {
+    kernels::OverScores<const T> result{.data = array.data()};
+    const Shape strides = broadcast_strides(array.shape(), shape);
+    std::copy(strides.begin(), strides.end(), result.stride);
+    return result;
+}
+
+/// What the kernel is told. Points into the parts, which must outlive it.
+kernels::AttentionPlan plan_of(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                               const AttentionMask::Parts& parts, const AttentionOptions& options, kernels::PhiloxKey key) {
+    kernels::AttentionPlan plan{.batch = shape.batch,
+                                .heads = shape.heads,
+                                .kv_heads = k.size(1),
+                                .queries = shape.queries,
+                                .keys = shape.keys,
+                                .width = q.size(3),
+                                .value_width = v.size(3),
+                                .q = strides_of(q),
+                                .k = strides_of(k),
+                                .v = strides_of(v),
+                                .o = {shape.heads * shape.queries * v.size(3), shape.queries * v.size(3), v.size(3)},
+                                .scale = static_cast<Scalar>(scale_of(q, options)),
+                                .softcap = static_cast<Scalar>(options.softcap),
+                                .first = parts.first,
+                                .last = parts.last,
+                                .place = shape.keys - shape.queries,
+                                .key = key,
+                                .dropout = options.training ? options.dropout : 0};
+    if (!parts.lengths.empty()) plan.lengths = parts.lengths.data();
+    if (parts.allowed) plan.allowed = over_scores<bool>(*parts.allowed, shape);
+    if (parts.bias) plan.bias = over_scores<Scalar>(parts.bias, shape);
+    if (!parts.slopes.empty()) plan.slopes = parts.slopes.data();
+    return plan;
+}
+
+/// What the rule of the fused operation keeps, the inputs aside.
+struct Kept {
+    AttentionShape shape;
+    AttentionOptions options;
+    AttentionMask::Parts parts;
+    kernels::PhiloxKey key;
+    Tensor lse;  // [B, H, Tq]
+};
+
+/// The gradients of q, k, v and the bias by the kernel.
+std::array<Tensor, 4> backward(const std::array<Tensor, 4>& in, const Kept& kept, const Tensor& dy, const Tensor& y) {
+    const auto& [q, k, v, bias] = in;
+    std::array<Tensor, 4> d;
+    for (std::size_t i = 0; i < 3; ++i)
+        if (in[i].requires_grad()) d[i] = Tensor::empty(in[i].shape());
+    if (bias.requires_grad()) d[3] = zeros(bias.shape());
+    Tensor dots = Tensor::empty(kept.lse.shape());
+    const auto raw = [](Tensor& x) { return x ? x.raw() : nullptr; };
+    kernels::attention_backward(plan_of(q, k, v, kept.shape, kept.parts, kept.options, kept.key), q.data(), k.data(), v.data(),
+                                y.data(), kept.lse.data(), dy.data(), dots.raw(), {raw(d[0]), raw(d[1]), raw(d[2]), raw(d[3])});
+    return d;
+}
+
+/// The same by the steps written out, as the tape differentiates them.
+std::array<Tensor, 4> written_out_backward(const std::array<Tensor, 4>& in, const Kept& kept, const Tensor& dy) {
+    Generator replay;
+    replay.set_state(kept.key.seed, kept.key.position);
+    AttentionOptions options = kept.options;
+    options.generator = &replay;
+    const std::vector<Tensor> d =
+        gradients_of([&](const std::vector<Tensor>& x) { return written_out(x[0], x[1], x[2], x[3], options).output; },
+                     {in[0], in[1], in[2], in[3]}, dy);
+    return {d[0], d[1], d[2], d[3]};
+}
+
+}  // namespace
+
+AttentionSteps scaled_dot_product_attention_steps(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                  const AttentionOptions& options) {
+    check_attention(q, k, v, options);
+    const AttentionShape shape{q.size(0), q.size(1), q.size(2), k.size(2)};
+    return written_out(q, k, v, options.mask.parts(shape).bias, options);
+}
+
+AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                          const AttentionOptions& options) {
+    const AttentionSteps steps = scaled_dot_product_attention_steps(q, k, v, options);
+    return {steps.output, steps.weights};
+}
+
+/// S = cap(Q Kᵀ scale) + bias, P = softmax(S), O = P V, D = Σ dO ∘ O over each row;
+/// dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ − D) = dbias,  dQ = scale (dS ∘ cap') K,  dK = scale (dS ∘ cap')ᵀ Q
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-    return scaled_dot_product_attention_with_weights(q, k, v, options).output;
+    check_attention(q, k, v, options);
+    const AttentionShape shape{q.size(0), q.size(1), q.size(2), k.size(2)};
+    Kept kept{shape, options, options.mask.parts(shape), {}, {}};
+    const AttentionMask::Parts& parts = kept.parts;
+    if (parts.excludes() && !(all_finite(q) && all_finite(k) && all_finite(v)))
+        return written_out(q, k, v, parts.bias, options).output;  // which does not multiply by 0 what may not be read
+
+    if (options.training && options.dropout > 0) kept.key = options.generator->take(Shape(shape).numel());
+    Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)});
+    kept.lse = Tensor::empty({shape.batch, shape.heads, shape.queries});
+    kernels::attention(plan_of(q, k, v, shape, parts, options, kept.key), q.data(), k.data(), v.data(), y.raw(),
+                       kept.lse.raw());
+    const std::array<Tensor, 4> in{q, k, v, parts.bias};
+    return record("scaled_dot_product_attention", y, wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
+                      return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
+                  }));
+}
+
+Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, const Tensor& v, Index keys,
+                                             const AttentionOptions& options) {
+    check_attention(q, k, v, options);
+    check<IndexError>(0 <= keys && keys <= k.size(2),
+                      "scaled_dot_product_attention_to_first: expected a number of keys in [0, {}], got {}", k.size(2), keys);
+    const AttentionShape shape{q.size(0), q.size(1), q.size(2), keys};
+    const AttentionMask::Parts parts = options.mask.parts(shape);
+    const bool recorded = grad_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad() ||
+                                             (parts.bias && parts.bias.requires_grad()));
+    const bool drops = options.training && options.dropout > 0;
+    if (recorded || drops || (parts.excludes() && !(all_finite(q) && all_finite(k) && all_finite(v))))
+        return scaled_dot_product_attention(q, slice(k, 2, 0, keys), slice(v, 2, 0, keys), options);
+    Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)}), lse = Tensor::empty(q.shape().slice(0, 3));
+    kernels::attention(plan_of(q, k, v, shape, parts, options, {}), q.data(), k.data(), v.data(), y.raw(), lse.raw());
+    return y;
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -18,25 +18,40 @@ struct AttentionOptions {
     Generator* generator = &default_generator();  ///< of the dropout
 };
 
-/// The steps of attention, in the order in which they are taken.
 struct AttentionResult {
-    Tensor output;         ///< [B, H, Tq, Dv]
-    Tensor weights;        ///< [B, H, Tq, Tk], each row summing to 1, or 0 where a query may attend to nothing; before dropout
+    Tensor output;   ///< [B, H, Tq, Dv]
+    Tensor weights;  ///< [B, H, Tq, Tk], each row summing to 1, or 0 where a query may attend to nothing; before dropout
+};
+
+/// Everything between the queries and the output, in the order in which it comes about.
+struct AttentionSteps {
     Tensor scores;         ///< [B, H, Tq, Tk]: Q Kᵀ times the scale
-    Tensor capped_scores;  ///< [B, H, Tq, Tk]: the scores after the softcap
-    Tensor
-        masked_scores;  ///< [B, H, Tq, Tk]: the capped scores plus biases, −∞ where a query may not attend; their softmax is weights
+    Tensor capped_scores;  ///< [B, H, Tq, Tk]: after the softcap
+    Tensor masked_scores;  ///< [B, H, Tq, Tk]: plus biases, −∞ where a query may not attend
+    Tensor weights;        ///< [B, H, Tq, Tk]: their softmax
+    Tensor output;         ///< [B, H, Tq, Dv]: the weights after dropout, times V
 };
 
 /// Attention(Q, K, V) = softmax(Q Kᵀ / √D) V  (Vaswani et al. 2017, section 3.2.1).
 ///
 /// q [B, H, Tq, D], k [B, Hkv, Tk, D], v [B, Hkv, Tk, Dv] → [B, H, Tq, Dv]; each of the Hkv key-value heads serves H / Hkv query
 /// heads in turn. A query that may attend to nothing gets 0 with gradient 0. A key or value is not read by a query that may not
-/// attend to it: a NaN there reaches no output and no gradient. Throws ShapeError, ValueError.
+/// attend to it: a NaN there reaches no output and no gradient. Memory grows with T: a fused kernel keeps the output and one number
+/// for each query, and makes the weights anew in the backward pass (Dao et al. 2022). Throws ShapeError, ValueError.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
-/// The same, with the weights.
+/// Attention of the queries to the first `keys` rows of k and v alone, which are read where they are: what a key-value cache holds.
+///
+/// k [B, Hkv, capacity, D], v [B, Hkv, capacity, Dv]. Throws as above, and IndexError unless 0 ≤ keys ≤ capacity.
+Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, const Tensor& v, Index keys,
+                                             const AttentionOptions& options = {});
+
+/// The same as scaled_dot_product_attention, with the weights, on the written-out path: memory grows with Tq Tk.
 AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
                                                           const AttentionOptions& options = {});
+
+/// The same, with every step.
+AttentionSteps scaled_dot_product_attention_steps(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                  const AttentionOptions& options = {});
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,6 +1,9 @@
 // Attention masks as conditions and biases on the scores; see attention_mask.hpp.
 #include <tapehead/autograd/ops/attention_mask.hpp>
 
+#include <cmath>
+#include <cstdlib>
+
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 
@@ -18,6 +21,17 @@ void check_fits(const char* what, const Shape& shape, const AttentionShape& scor
 template <class T>
 void append(std::vector<T>& to, const std::vector<T>& from) {
     to.insert(to.end(), from.begin(), from.end());
+}
+
+/// 2^(−8/H), 2^(−16/H), ...: for H = 2ᵏ; for others those of the largest 2ᵏ < H, then every second one for 2ᵏ⁺¹.
+std::vector<Real> alibi_slopes(Index heads) {
+    Index power = 1;
+    while (2 * power <= heads) power *= 2;
+    std::vector<Real> slopes;
+    for (Index h = 1; h <= power; ++h) slopes.push_back(std::exp2(-8 * static_cast<Real>(h) / static_cast<Real>(power)));
+    for (Index h = 1; static_cast<Index>(slopes.size()) < heads; h += 2)
+        slopes.push_back(std::exp2(-4 * static_cast<Real>(h) / static_cast<Real>(power)));
+    return slopes;
 }
 
 }  // namespace
@@ -74,23 +88,33 @@ AttentionMask operator&(AttentionMask a, const AttentionMask& b) {
     append(a.keys_, b.keys_);
     append(a.lengths_, b.lengths_);
     append(a.biases_, b.biases_);
+    append(a.slopes_, b.slopes_);
     return a;
 }
 
-std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) const {
-    std::optional<Condition> result;
-    const auto also = [&](const Condition& part) { result = result ? *result & part : part; };
-    if (!bands_.empty()) {
-        Condition band(Shape{shape.queries, shape.keys});
-        bool* next = band.raw();
-        for (Index i = 0; i < shape.queries; ++i)
-            for (Index j = 0; j < shape.keys; ++j)
-                *next++ = std::all_of(bands_.begin(), bands_.end(), [&](const Band& b) {
-                    const Index distance = j - (i + b.offset.value_or(shape.keys - shape.queries));
-                    return distance >= b.first.value_or(distance) && distance <= b.last.value_or(distance);
-                });
-        also(band);
+AttentionMask AttentionMask::alibi() {
+    AttentionMask mask;
+    mask.slopes_.emplace_back();
+    return mask;
+}
+
+AttentionMask AttentionMask::alibi(const std::vector<Real>& slopes) {
+    for (const Real slope : slopes)
+        check<ValueError>(std::isfinite(slope), "AttentionMask::alibi: expected finite slopes, got {}", slope);
+    check<ShapeError>(!slopes.empty(), "AttentionMask::alibi: expected a slope for each head, got none");
+    AttentionMask mask;
+    mask.slopes_.push_back(slopes);
+    return mask;
+}
+
+AttentionMask::Parts AttentionMask::parts(const AttentionShape& shape) const {
+    Parts parts{.first = -Parts::unbounded, .last = Parts::unbounded, .lengths = {}, .allowed = {}, .bias = {}, .slopes = {}};
+    for (const Band& band : bands_) {
+        const Index offset = band.offset.value_or(shape.keys - shape.queries);
+        if (band.first) parts.first = std::max(parts.first, offset + *band.first);
+        if (band.last) parts.last = std::min(parts.last, offset + *band.last);
     }
+    const auto also = [&](const Condition& part) { parts.allowed = parts.allowed ? *parts.allowed & part : part; };
     for (const Condition& part : allowed_) {
         check_fits("allow", part.shape(), shape);
         also(part);
@@ -103,25 +127,58 @@ std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) con
     for (const std::vector<Index>& lengths : lengths_) {
         check<ShapeError>(static_cast<Index>(lengths.size()) == shape.batch,
                           "AttentionMask::lengths: expected {} lengths, got {}", shape.batch, lengths.size());
+        parts.lengths.resize(lengths.size(), shape.keys);
+        for (std::size_t b = 0; b < lengths.size(); ++b) {
+            check<ValueError>(lengths[b] <= shape.keys, "AttentionMask::lengths: expected at most {} keys, got a length of {}",
+                              shape.keys, lengths[b]);
+            parts.lengths[b] = std::min(parts.lengths[b], lengths[b]);
+        }
+    }
+    for (const Tensor& bias : biases_) {
+        check_fits("bias", bias.shape(), shape);
+        parts.bias = parts.bias ? parts.bias + bias : bias;
+    }
+    for (const std::vector<Real>& given : slopes_) {
+        const std::vector<Real> slopes = given.empty() ? alibi_slopes(shape.heads) : given;
+        check<ShapeError>(static_cast<Index>(slopes.size()) == shape.heads, "AttentionMask::alibi: expected {} slopes, got {}",
+                          shape.heads, slopes.size());
+        parts.slopes.resize(slopes.size());
+        for (std::size_t h = 0; h < slopes.size(); ++h) parts.slopes[h] += static_cast<Scalar>(slopes[h]);
+    }
+    return parts;
+}
+
+std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) const {
+    const Parts parts = this->parts(shape);
+    std::optional<Condition> result = parts.allowed;
+    const auto also = [&](const Condition& part) { result = result ? *result & part : part; };
+    if (!bands_.empty()) {
+        Condition band(Shape{shape.queries, shape.keys});
+        bool* next = band.raw();
+        for (Index i = 0; i < shape.queries; ++i)
+            for (Index j = 0; j < shape.keys; ++j) *next++ = parts.first <= j - i && j - i <= parts.last;
+        also(band);
+    }
+    if (!parts.lengths.empty()) {
         Condition valid(Shape{shape.batch, 1, 1, shape.keys});
         bool* next = valid.raw();
-        for (const Index length : lengths) {
-            check<ValueError>(length <= shape.keys, "AttentionMask::lengths: expected at most {} keys, got a length of {}",
-                              shape.keys, length);
+        for (const Index length : parts.lengths)
             for (Index j = 0; j < shape.keys; ++j) *next++ = j < length;
-        }
         also(valid);
     }
     return result;
 }
 
-Tensor AttentionMask::total_bias(const AttentionShape& shape) const {
-    Tensor total;
-    for (const Tensor& bias : biases_) {
-        check_fits("bias", bias.shape(), shape);
-        total = total ? total + bias : bias;
-    }
-    return total;
+Tensor AttentionMask::alibi_bias(const AttentionShape& shape) const {
+    const std::vector<Scalar> slopes = parts(shape).slopes;
+    if (slopes.empty()) return {};
+    Tensor bias = Tensor::empty({1, shape.heads, shape.queries, shape.keys});
+    Scalar* next = bias.raw();
+    for (const Scalar slope : slopes)
+        for (Index i = 0; i < shape.queries; ++i)
+            for (Index j = 0; j < shape.keys; ++j)
+                *next++ = -slope * static_cast<Scalar>(std::abs(i + shape.keys - shape.queries - j));
+    return bias;
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

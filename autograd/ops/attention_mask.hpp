@@ -37,6 +37,12 @@ public:
     /// Added to the scores, differentiable: [Tq, Tk], or [B, H, Tq, Tk] with 1 for an axis that it does not depend on.
     static AttentionMask bias(const Tensor& bias);
 
+    /// −m |i' − j| added to the scores of each head, with the slopes m = 2^(−8/H), 2^(−16/H), ... (Press et al. 2022, section 3; for
+    /// an H that is no power of two those of the next smaller one, then every second of the next larger one).
+    static AttentionMask alibi();
+    /// The same with slopes of one's own, one for each head. Throws ValueError for one that is not finite.
+    static AttentionMask alibi(const std::vector<Real>& slopes);
+
     // Arrays of numbers are no flags, and flags are no numbers to be added.
     template <class E>
     requires(!std::same_as<typename E::value_type, bool>) static AttentionMask
@@ -51,12 +57,28 @@ public:
     friend AttentionMask operator&(AttentionMask a, const AttentionMask& b);
 
     /// Whether every query may attend to every key, with nothing added.
-    bool empty() const { return bands_.empty() && allowed_.empty() && keys_.empty() && lengths_.empty() && biases_.empty(); }
-    /// Where a query may attend to a key, broadcasting to `shape`; nothing if everywhere. Throws ShapeError for parts that do not
-    /// fit.
+    bool empty() const {
+        return bands_.empty() && allowed_.empty() && keys_.empty() && lengths_.empty() && biases_.empty() && slopes_.empty();
+    }
+
+    /// What a mask comes down to for scores of a shape: the parts hold together, and what is added adds up.
+    struct Parts {
+        Index first, last;                 ///< query i may attend to keys i + first to i + last
+        std::vector<Index> lengths;        ///< key j of sequence b is real if j < lengths[b]; empty where all are
+        std::optional<Condition> allowed;  ///< broadcasts to the scores; nothing where all may
+        Tensor bias;                       ///< broadcasts to the scores; undefined for none
+        std::vector<Scalar> slopes;        ///< of each head; empty for none
+
+        /// Whether there may be pairs that do not meet.
+        bool excludes() const { return first > -unbounded || last < unbounded || !lengths.empty() || allowed; }
+        static constexpr Index unbounded = Index{1} << 40;  ///< beyond any distance between a query and a key
+    };
+    /// Throws ShapeError for parts that do not fit the shape, ValueError for lengths beyond the keys.
+    Parts parts(const AttentionShape& shape) const;
+    /// Where a query may attend to a key, broadcasting to `shape`; nothing if everywhere. Throws as parts.
     std::optional<Condition> allowed(const AttentionShape& shape) const;
-    /// What is added to the scores, broadcasting to `shape`; undefined if nothing. Throws ShapeError for parts that do not fit.
-    Tensor total_bias(const AttentionShape& shape) const;
+    /// What alibi adds to the scores, [1, H, Tq, Tk]; undefined if nothing. Throws as parts.
+    Tensor alibi_bias(const AttentionShape& shape) const;
 
 private:
     /// Keys between bounds relative to a query's own place.
@@ -69,6 +91,7 @@ private:
     std::vector<Condition> allowed_, keys_;
     std::vector<std::vector<Index>> lengths_;
     std::vector<Tensor> biases_;
+    std::vector<std::vector<Real>> slopes_;  // an empty list stands for the paper's
 };
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -149,6 +149,35 @@ Row weights_row(const Case& c) {
     return row;
 }
 
+/// The same case, over the first rows of longer buffers.
+Row to_first_row(const Case& c) {
+    Row row = attention_row(c);
+    row.name = "scaled_dot_product_attention_to_first";
+    const auto longer = [](const Tensor& x) { return concat({x, spread({x.size(0), x.size(1), 2, x.size(3)}, -9, 9, 7)}, 2); };
+    row.f = [=](const std::vector<Tensor>& in) {
+        const AttentionMask mask = c.bias ? c.mask & AttentionMask::bias(in[3]) : c.mask;
+        const AttentionOptions options{.mask = mask, .scale = c.scale, .softcap = c.softcap};
+        return scaled_dot_product_attention_to_first(in[0], longer(in[1]), longer(in[2]), c.shape.keys, options);
+    };
+    return row;
+}
+
+/// The same case, looking at the scores after the cap.
+Row steps_row(Case c) {
+    Row row = attention_row(c);
+    row.name = "scaled_dot_product_attention_steps";
+    row.f = [=](const std::vector<Tensor>& in) {
+        const AttentionOptions options{.mask = c.mask, .scale = c.scale, .softcap = c.softcap};
+        return scaled_dot_product_attention_steps(in[0], in[1], in[2], options).capped_scores;
+    };
+    c.bias = {};
+    row.reference = [=](const std::vector<Values>& in) {
+        return each(c.shape, [&](const Shape& p) { return score_of(c, in, p); });
+    };
+    row.fixed = {2, 3};  // neither values nor bias have a part in them
+    return row;
+}
+
 /// Pairs of the first R elements turned by angles whose cosine and sine are inputs of their own.
 Row rotary_row(const Shape& x, const Shape& angles, RotaryLayout layout) {
     const Index half = angles[-1];
@@ -181,6 +210,8 @@ std::vector<Row> attention_rows() {
     }
     for (const Case& c : masked_cases()) rows.push_back(attention_row(c));
     for (const Case& c : other_cases()) rows.push_back(attention_row(c));
+    for (const Case& c : masked_cases()) rows.push_back(to_first_row(c));
+    for (const Case& c : other_cases()) rows.push_back(steps_row(c));
     for (const Case& c : masked_cases()) rows.push_back(weights_row(c));
     for (const Case& c : other_cases()) rows.push_back(weights_row(c));
     return rows;

@@ -76,7 +76,7 @@ TEST_CASE("no mask allows everything and adds nothing") {
     const AttentionMask mask;
     CHECK(mask.empty());
     CHECK_FALSE(mask.allowed({1, 1, 2, 3}).has_value());
-    CHECK_FALSE(mask.total_bias({1, 1, 2, 3}).defined());
+    CHECK_FALSE(mask.parts({1, 1, 2, 3}).bias.defined());
     check_allows(mask, {1, 1, 2, 3}, {"xxx", "xxx"});
     CHECK_FALSE(AttentionMask::causal().empty());
     CHECK_FALSE(AttentionMask::allow(pattern({"x"})).empty());
@@ -162,14 +162,14 @@ TEST_CASE("masks combined with & allow what all of them allow") {
     check_allows(causal & AttentionMask(), {1, 1, 2, 2}, {"x.", "xx"});
     const AttentionMask with_bias = causal & AttentionMask::bias(Tensor{{1, 2}, {3, 4}});
     check_allows(with_bias, {1, 1, 2, 2}, {"x.", "xx"});
-    check_close(with_bias.total_bias({1, 1, 2, 2}), Tensor{{1, 2}, {3, 4}});
+    check_close(with_bias.parts({1, 1, 2, 2}).bias, Tensor{{1, 2}, {3, 4}});
     check_allows(causal, {1, 1, 2, 2}, {"x.", "xx"});
-    CHECK_FALSE(causal.total_bias({1, 1, 2, 2}).defined());
+    CHECK_FALSE(causal.parts({1, 1, 2, 2}).bias.defined());
 }
 
 TEST_CASE("biases combined with & add up, and both get a gradient") {
     const Tensor a = leaf({{1, 2, 3}, {4, 5, 6}}), b = leaf(reshape(Tensor{10, 20}, {1, 2, 1, 1}));
-    const Tensor total = (AttentionMask::bias(a) & AttentionMask::bias(b)).total_bias({3, 2, 2, 3});
+    const Tensor total = (AttentionMask::bias(a) & AttentionMask::bias(b)).parts({3, 2, 2, 3}).bias;
     check_close(total, Tensor{{{{11, 12, 13}, {14, 15, 16}}, {{21, 22, 23}, {24, 25, 26}}}});
     sum(total).backward();
     check_close(a.grad(), full({2, 3}, 2));
@@ -187,12 +187,12 @@ TEST_CASE("masks of a wrong shape are refused") {
                                Shape{3, 2, 4, 5}, Shape{2, 3, 5, 4}, Shape{2, 3, 4, 5, 1}, Shape{1, 1, 4, 2}}) {
         INFO(wrong);
         CHECK_THROWS_AS(AttentionMask::allow(flags(wrong)).allowed(shape), ShapeError);
-        CHECK_THROWS_AS(AttentionMask::bias(zeros(wrong)).total_bias(shape), ShapeError);
+        CHECK_THROWS_AS(AttentionMask::bias(zeros(wrong)).parts(shape).bias, ShapeError);
     }
     for (const Shape& right : {Shape{4, 5}, Shape{2, 3, 4, 5}, Shape{1, 1, 1, 1}, Shape{2, 1, 4, 1}, Shape{1, 3, 1, 5}}) {
         INFO(right);
         CHECK_NOTHROW(AttentionMask::allow(flags(right)).allowed(shape));
-        CHECK_NOTHROW(AttentionMask::bias(zeros(right)).total_bias(shape));
+        CHECK_NOTHROW(AttentionMask::bias(zeros(right)).parts(shape).bias);
     }
     for (const Shape& wrong : {Shape{5}, Shape{2, 1, 1, 5}, Shape{}})
         CHECK_THROWS_AS(AttentionMask::keys(flags(wrong)), ShapeError);

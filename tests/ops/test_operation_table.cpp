@@ -108,7 +108,7 @@ std::set<const Node*> ancestors(const Tensor& y) {
 /// The names of the operations that a header declares at namespace scope.
 std::set<std::string> declared_operations(const std::filesystem::path& header) {
     static const std::regex declaration(
-        R"(^(?:inline )?(?:Tensor|Tensor&|Ids|Condition|AttentionResult|std::vector<Tensor>) (operator[^\s(]+|\w+)\()");
+        R"(^(?:inline )?(?:Tensor|Tensor&|Ids|Condition|AttentionResult|AttentionSteps|std::vector<Tensor>) (operator[^\s(]+|\w+)\()");
     std::set<std::string> names;
     std::ifstream file(header);
     for (std::string line; std::getline(file, line);)

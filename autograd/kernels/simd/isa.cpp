@@ -11,6 +11,7 @@
 #define xsimd TAPEHEAD_JOIN(xsimd_, TAPEHEAD_ISA)
 
 #include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/kernels/simd/attention.hpp>
 #include <tapehead/autograd/kernels/simd/cross_entropy.hpp>
 #include <tapehead/autograd/kernels/simd/elementwise.hpp>
 #include <tapehead/autograd/kernels/simd/norm.hpp>
@@ -50,6 +51,8 @@ const Simd table = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
     .rotate = rotate,
+    .attention_tile = attention_tile,
+    .attention_tile_backward = attention_tile_backward,
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,
