@@ -1,5 +1,5 @@
 // Layers against PyTorch: outputs, attention weights and every gradient of the fixtures (tests/fixtures/README.md).
-#include <support/safetensors.hpp>
+#include <support/fixture.hpp>
 
 using namespace testing;
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include <support/safetensors.hpp>
+#include <support/fixture.hpp>
 
 using namespace testing;
 

@@ -1,5 +1,5 @@
 // Operations against PyTorch: values and every gradient of the op_* fixtures (tests/fixtures/README.md).
-#include <support/safetensors.hpp>
+#include <support/fixture.hpp>
 
 #include <filesystem>
 #include <map>

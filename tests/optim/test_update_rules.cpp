@@ -1,5 +1,5 @@
 // The update rules against PyTorch's trajectories, numbers written out, and steps in plain loops.
-#include <support/safetensors.hpp>
+#include <support/fixture.hpp>
 
 #include <limits>
 

@@ -1,4 +1,4 @@
-// Reads fixtures in the safetensors format: tests/fixtures/README.md says what is in them.
+// Reads reference data in the safetensors format: fixtures (fixture.hpp) and ONNX's operator cases (tests/onnx).
 //
 // For the tests only: trusts its files but for their presence, and assumes a little-endian machine. All numbers become double,
 // all integers and flags 64-bit integers; tensor(), ids() and condition() give them as the library's types.
@@ -15,9 +15,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <support/testing.hpp>
+#include <tapehead/tapehead.hpp>
 
 namespace testing {
+
+using namespace tapehead;
 
 /// One array of a file; `numbers` for F32 and F64, `integers` for I32, I64, U8 and BOOL.
 struct StoredTensor {
@@ -122,10 +124,5 @@ private:
     std::map<std::string, StoredTensor> tensors_;
     std::map<std::string, std::string> metadata_;
 };
-
-/// The fixture of a name such as "loss_huber_mean".
-inline SafetensorsFile fixture(const std::string& name) {
-    return SafetensorsFile(std::string(TAPEHEAD_FIXTURES) + "/" + name + ".safetensors");
-}
 
 }  // namespace testing
