@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <support/special_ids.hpp>
+#include <support/sequence.hpp>
 
 namespace examples {
 

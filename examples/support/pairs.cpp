@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <support/hash.hpp>
 #include <support/text.hpp>
 
 namespace examples {
@@ -36,12 +35,6 @@ Sides sides_of(std::u32string_view line, const std::string& path, std::size_t nu
     return sides;
 }
 
-void check(const SplitOptions& o) {
-    if (!(o.validation >= 0 && o.test >= 0 && o.validation + o.test < 1))
-        throw std::invalid_argument(
-            fmt::format("split: expected shares of at least 0 that sum to less than 1, got {} and {}", o.validation, o.test));
-}
-
 }  // namespace
 
 PairFile read_pairs(const std::string& path, std::size_t max_characters) {
@@ -67,14 +60,8 @@ PairFile read_pairs(const std::string& path, std::size_t max_characters) {
     return file;
 }
 
-Part part_of(std::string_view source, const SplitOptions& options) {
-    const double place = unit_hash(source, options.seed);
-    if (place < options.test) return Part::test;
-    return place < options.test + options.validation ? Part::validation : Part::training;
-}
-
 SplitPairs split_pairs(const std::vector<SentencePair>& pairs, const SplitOptions& options) {
-    check(options);
+    check_shares(options);
     SplitPairs split;
     for (const SentencePair& pair : pairs) {
         const Part part = part_of(pair.source, options);

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include <support/split.hpp>
 
 namespace examples {
 
@@ -30,23 +30,13 @@ struct PairFile {
 /// the line.
 PairFile read_pairs(const std::string& path, std::size_t max_characters = 200);
 
-enum class Part { training, validation, test };
-
-struct SplitOptions {
-    double validation = 0.05, test = 0.05;  ///< shares of the sources
-    std::uint64_t seed = 0;
-};
-
-/// The part of every pair with this source, whatever its target and whatever else there is.
-Part part_of(std::string_view source, const SplitOptions& options = {});
-
 /// Pairs in three parts, of which no two share a source.
 struct SplitPairs {
     std::vector<SentencePair> training, validation, test;
 };
 
-/// Sorts pairs into the part of their source. Throws std::invalid_argument unless the shares are at least 0 and sum to less
-/// than 1.
+/// Sorts pairs into part_of(source, options), whatever their targets. Throws std::invalid_argument for shares that leave nothing
+/// to train on.
 SplitPairs split_pairs(const std::vector<SentencePair>& pairs, const SplitOptions& options = {});
 
 }  // namespace examples

@@ -126,7 +126,7 @@ std::string Tokenizer::decode(std::span<const std::int64_t> ids) const {
 }
 
 std::string Tokenizer::label(std::int64_t id) const {
-    if (id < num_special) return id == pad_id ? "_" : id == bos_id ? "<" : "end";
+    if (id < num_special) return std::string(special_label(id));
     const std::string& piece = pieces_.at(static_cast<std::size_t>(id));
     std::string shown;
     for (const char c : piece) {

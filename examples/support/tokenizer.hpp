@@ -1,6 +1,6 @@
 // A vocabulary that turns any UTF-8 text into ids and back: of single characters, or of pieces of words (byte pair encoding).
 //
-// Ids: padding, begin and end (special_ids.hpp), the 256 bytes, the characters of the texts that it was made from, pieces.
+// Ids: padding, begin and end (sequence.hpp), the 256 bytes, the characters of the texts that it was made from, pieces.
 // A character that it does not know is written as its bytes. Knows nothing of tensors.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <support/byte_pair.hpp>
-#include <support/special_ids.hpp>
+#include <support/sequence.hpp>
 
 namespace examples {
 

@@ -9,7 +9,6 @@
 
 #include <unistd.h>
 
-#include <support/hash.hpp>
 #include <support/pairs.hpp>
 
 using namespace testing;
