@@ -1,0 +1,201 @@
+// From one sequence to another: the encoder-decoder Transformer that copy, sequence, translate and heads train, its batches, and
+// its decoding with a cache.
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <support/heat_map.hpp>
+#include <support/special_ids.hpp>
+#include <xtensor/xview.hpp>
+
+#include <tapehead/autograd/autograd.hpp>
+#include <tapehead/layers/layers.hpp>
+
+namespace examples {
+
+using namespace tapehead;
+
+/// What goes in, and what is to come out.
+struct SequencePair {
+    Sequence source, target;
+};
+
+/// Pairs of one batch, padded to the longest.
+struct PairBatch {
+    Ids source;                  // [B, Ts]      a b c
+    Ids target_in, target_out;   // [B, Tt + 1]  BOS x y, and x y EOS: the same, one place apart
+    std::vector<Index> lengths;  // [B], of the sources
+};
+
+/// Sequences as the rows of an array, each between `before` and `after`, padded to the longest.
+inline Ids padded(std::span<const Sequence> sequences, const Sequence& before, const Sequence& after) {
+    std::size_t longest = 0;
+    for (const Sequence& s : sequences) longest = std::max(longest, before.size() + s.size() + after.size());
+    Ids ids = make_array<Id>({static_cast<Index>(sequences.size()), static_cast<Index>(longest)});
+    ids.fill(pad_id);
+    for (std::size_t b = 0; b < sequences.size(); ++b) {
+        auto* next = std::copy(before.begin(), before.end(), &ids(b, 0));
+        next = std::copy(sequences[b].begin(), sequences[b].end(), next);
+        std::copy(after.begin(), after.end(), next);
+    }
+    return ids;
+}
+
+inline std::vector<Index> lengths_of(std::span<const Sequence> sequences) {
+    std::vector<Index> lengths;
+    for (const Sequence& s : sequences) lengths.push_back(static_cast<Index>(s.size()));
+    return lengths;
+}
+
+inline PairBatch make_batch(std::span<const SequencePair> pairs) {
+    std::vector<Sequence> sources, targets;
+    for (const SequencePair& pair : pairs) {
+        sources.push_back(pair.source);
+        targets.push_back(pair.target);
+    }
+    return {padded(sources, {}, {}), padded(targets, {bos_id}, {}), padded(targets, {}, {eos_id}), lengths_of(sources)};
+}
+
+struct Seq2SeqOptions {
+    Index source_vocabulary, target_vocabulary;
+    Index embed_dim = 64, heads = 4, layers = 2;
+    Real dropout = 0;
+    bool tied = false;  ///< one matrix for both embeddings and before the softmax; both sides then have one vocabulary
+};
+
+/// The Transformer of "Attention Is All You Need", embeddings and output included.
+struct Seq2Seq : Module {
+    Embedding source_embedding;                 // [Vs, E]
+    std::optional<Embedding> target_embedding;  // [Vt, E]; absent where tied
+    std::optional<Linear> output;               // E → Vt; absent where tied
+    SinusoidalPositionalEncoding positions;     // [T, E]
+    Dropout dropout;
+    Transformer transformer;
+
+    explicit Seq2Seq(const Seq2SeqOptions& o)
+        : source_embedding(o.source_vocabulary, o.embed_dim),
+          positions(o.embed_dim),
+          dropout(o.dropout),
+          transformer({.embed_dim = o.embed_dim,
+                       .num_heads = o.heads,
+                       .num_encoder_layers = o.layers,
+                       .num_decoder_layers = o.layers,
+                       .feedforward_dim = 4 * o.embed_dim,
+                       .dropout = o.dropout}) {
+        if (o.tied && o.source_vocabulary != o.target_vocabulary)
+            throw ValueError("Seq2Seq: expected one vocabulary for tied embeddings, got two");
+        init::normal_(source_embedding.weight, 0, 1 / scale());
+        if (o.tied) return;
+        target_embedding.emplace(o.target_vocabulary, o.embed_dim);
+        init::normal_(target_embedding->weight, 0, 1 / scale());
+        output.emplace(o.embed_dim, o.target_vocabulary);
+    }
+
+    Real scale() const { return std::sqrt(static_cast<Real>(positions.table.size(1))); }
+
+    /// ids [B, T] → [B, T, E], the first at position `first` (section 3.4 of the paper).
+    Tensor embed(const Embedding& embedding, const Ids& ids, Index first = 0) const {
+        return dropout(positions(scale() * embedding(ids), first));
+    }
+    Tensor embed_target(const Ids& ids, Index first = 0) const {
+        return embed(target_embedding ? *target_embedding : source_embedding, ids, first);
+    }
+
+    /// source [B, Ts] → memory [B, Ts, E]
+    Tensor encode(const Ids& source, const AttentionMask& real) const {
+        return transformer.encoder(embed(source_embedding, source), real);
+    }
+    /// [B, T, E] → logits of the next symbols [B, T, Vt]
+    Tensor logits(const Tensor& y) const { return output ? (*output)(y) : linear(y, source_embedding.weight); }
+
+    /// The mean cross entropy of a batch's targets, each symbol predicted from those before it.
+    Tensor loss(const PairBatch& batch, Real label_smoothing = 0) const {
+        const AttentionMask real = AttentionMask::lengths(batch.lengths);
+        const Tensor memory = encode(batch.source, real);  // [B, Ts, E]
+        const Tensor y =
+            transformer.decoder(embed_target(batch.target_in), memory, AttentionMask::causal(), real);  // [B, Tt, E]
+        return cross_entropy(flatten(logits(y), 0, 1), Ids(xt::flatten(batch.target_out)),
+                             {.ignore_index = pad_id, .label_smoothing = label_smoothing});
+    }
+
+    void visit(Visitor& v) override {
+        v("source_embedding", source_embedding);
+        v("target_embedding", target_embedding);
+        v("output", output);
+        v("positions", positions);
+        v("dropout", dropout);
+        v("transformer", transformer);
+    }
+};
+
+/// What the model writes for each source, with `decode(steps, begin [B, 1])` one of the functions of generate.hpp.
+template <class Decode>
+auto decode_batch(const Seq2Seq& model, std::span<const Sequence> sources, Index max_length, const Decode& decode) {
+    const no_grad off;
+    std::vector<Index> lengths = lengths_of(sources);
+    const Tensor memory = model.encode(padded(sources, {}, {}), AttentionMask::lengths(lengths));
+    std::vector<DecoderLayerCache> caches = model.transformer.decoder.make_cache(memory, max_length + 1);
+    const StepModel steps{.next =
+                              [&](const Ids& tokens) {
+                                  const Tensor x =
+                                      model.embed_target(tokens, caches.empty() ? 0 : caches[0].self.length);  // [B, T, E]
+                                  const Tensor y =
+                                      model.transformer.decoder.forward(x, caches, AttentionMask::causal(),
+                                                                        AttentionMask::lengths(lengths));  // [B, T, E]
+                                  return select(model.logits(y), 1, -1);                                   // [B, Vt]
+                              },
+                          .reorder =
+                              [&](const Ids& rows) {
+                                  reorder(caches, rows);
+                                  std::vector<Index> chosen;
+                                  for (const Id row : rows) chosen.push_back(lengths[static_cast<std::size_t>(row)]);
+                                  lengths = chosen;
+                              }};
+    Ids begin = make_array<Id>({static_cast<Index>(sources.size()), 1});
+    begin.fill(bos_id);
+    return decode(steps, begin);
+}
+
+/// The likeliest symbol each time; or, with more than one beam, the likeliest sequence that beam search finds.
+inline std::vector<Sequence> translate(const Seq2Seq& model, std::span<const Sequence> sources, Index max_length,
+                                       Index beams = 1) {
+    constexpr std::size_t at_once = 200;
+    const GenerateOptions options{.max_length = max_length, .end = eos_id};
+    std::vector<Sequence> outputs;
+    for (std::size_t first = 0; first < sources.size(); first += at_once) {
+        const auto part = sources.subspan(first, std::min(at_once, sources.size() - first));
+        decode_batch(model, part, max_length, [&](const StepModel& steps, const Ids& begin) {
+            if (beams == 1)
+                for (Sequence& s : greedy_decode(steps, begin, options)) outputs.push_back(std::move(s));
+            else
+                for (Hypothesis& h : beam_search(steps, begin, options, {.beams = beams}))
+                    outputs.push_back(std::move(h.tokens));
+        });
+    }
+    return outputs;
+}
+
+/// Where the last decoder layer looks, as the mean over its heads, when it writes an output for a source.
+template <class Label>
+HeatMap attention_map(const Seq2Seq& model, const SequencePair& pair, const Label& label) {
+    const no_grad off;
+    const PairBatch batch = make_batch(std::span(&pair, 1));
+    const Tensor memory = model.encode(batch.source, {});
+    const Tensor weights =  // [Tt, Ts]
+        mean(model.transformer.decoder.forward_with_weights(model.embed_target(batch.target_in), memory).memory_weights.back(),
+             {0, 1});
+    HeatMap map{.title = "Where the decoder looks when it writes a symbol",
+                .row_title = "written",
+                .column_title = "source",
+                .rows = {},
+                .columns = {},
+                .values = {weights.values().begin(), weights.values().end()}};
+    for (const Id id : batch.target_out) map.rows.push_back(label(id));
+    for (const Id id : pair.source) map.columns.push_back(label(id));
+    return map;
+}
+
+}  // namespace examples

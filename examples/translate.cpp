@@ -1,0 +1,219 @@
+// Translates: the encoder-decoder Transformer of "Attention Is All You Need" learns numbers in English and German words, or any
+// file of sentence pairs.
+//
+// "two hundred forty-one" becomes "zweihunderteinundvierzig": German turns tens and units around, so that the attention crosses.
+// What it is tested on it has never seen.
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <support/metrics.hpp>
+#include <support/number_words.hpp>
+#include <support/pairs.hpp>
+#include <support/program.hpp>
+#include <support/progress.hpp>
+#include <support/seq2seq.hpp>
+#include <support/tokenizer.hpp>
+#include <tapehead/optim/optim.hpp>
+
+using namespace examples;
+
+namespace {
+
+struct Options {
+    std::string pairs, svg;
+    Index vocabulary = 0, max_characters = 100, test = 2000, beams = 1;
+    Index steps = 3000, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
+    Real minutes = 10, dropout = -1, label_smoothing = 0.1, lr_factor = 1;
+    bool characters = false, separate = false;
+};
+
+/// Texts to learn from, to choose by, and to be tested on.
+struct Corpus {
+    std::vector<SentencePair> training, validation, test;
+};
+
+SentencePair number_pair(Id number) { return {english_words(number), german_words(number)}; }
+
+/// Numbers up to 999,999, each of 1 to 6 digits as likely to be learned from; the test is on all alike.
+Corpus number_corpus(const Options& o, Generator& random) {
+    std::set<Id> held_out;
+    Corpus corpus;
+    while (static_cast<Index>(held_out.size()) < o.test + 200) {
+        const Id number = randint(0, largest_number_in_words + 1, {}, random)();
+        if (!held_out.insert(number).second) continue;
+        (static_cast<Index>(corpus.test.size()) < o.test ? corpus.test : corpus.validation).push_back(number_pair(number));
+    }
+    for (Id top = 10; top <= largest_number_in_words + 1; top *= 10)
+        for (const Id number : randint(top / 10, top, {std::min<Id>(top, 60000)}, random))
+            if (!held_out.count(number)) corpus.training.push_back(number_pair(number));
+    return corpus;
+}
+
+Corpus file_corpus(const Options& o, std::uint64_t seed) {
+    const PairFile file = read_pairs(o.pairs, static_cast<std::size_t>(o.max_characters));
+    fmt::print("{}: {} pairs; left out: {} duplicates, {} longer than {} characters\n", o.pairs, file.pairs.size(),
+               file.duplicates, file.too_long, o.max_characters);
+    const SplitPairs split = split_pairs(file.pairs, {.seed = seed});
+    if (split.training.empty() || split.test.empty()) throw ValueError("--pairs: expected more pairs, for training and test");
+    return {split.training, split.validation, split.test};
+}
+
+/// One vocabulary for both languages, as in section 5.1 of the paper.
+Tokenizer make_tokenizer(const Corpus& corpus, const Options& o) {
+    std::vector<std::string> texts;
+    for (const SentencePair& pair : corpus.training) {
+        texts.push_back(pair.source);
+        texts.push_back(pair.target);
+    }
+    return o.characters ? Tokenizer::characters(texts) : Tokenizer::byte_pairs(texts, static_cast<std::size_t>(o.vocabulary));
+}
+
+std::vector<SequencePair> encode(const Tokenizer& tokenizer, const std::vector<SentencePair>& pairs) {
+    std::vector<SequencePair> encoded;
+    for (const SentencePair& pair : pairs) encoded.push_back({tokenizer.encode(pair.source), tokenizer.encode(pair.target)});
+    return encoded;
+}
+
+/// Batches of pairs of like length in an order of their own, for ever.
+class Batches {
+public:
+    Batches(std::vector<SequencePair> pairs, Index batch, Generator& random)
+        : pairs_(std::move(pairs)), batch_(static_cast<std::size_t>(batch)), random_(random) {}
+
+    PairBatch next() {
+        constexpr std::size_t pool = 20;  // batches that are sorted by length together
+        if (queue_.empty()) {
+            std::vector<SequencePair> drawn;
+            const Ids chosen = randint(0, static_cast<Id>(pairs_.size()), {static_cast<Index>(pool * batch_)}, random_);
+            for (const Id i : chosen) drawn.push_back(pairs_[static_cast<std::size_t>(i)]);
+            std::ranges::stable_sort(drawn, {}, [](const SequencePair& p) { return p.source.size() + p.target.size(); });
+            for (std::size_t at = 0; at < drawn.size(); at += batch_)
+                queue_.push_back(make_batch(std::span(drawn).subspan(at, batch_)));
+            for (std::size_t i = queue_.size(); i > 1; --i)
+                std::swap(queue_[i - 1], queue_[static_cast<std::size_t>(randint(0, static_cast<Id>(i), {}, random_)())]);
+        }
+        PairBatch batch = std::move(queue_.back());
+        queue_.pop_back();
+        return batch;
+    }
+
+private:
+    std::vector<SequencePair> pairs_;
+    std::size_t batch_;
+    Generator& random_;
+    std::vector<PairBatch> queue_;
+};
+
+/// Adam and the schedule of the paper (section 5.3), until the steps or the minutes are used up.
+void train(Seq2Seq& model, Batches& batches, const Options& o) {
+    Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
+    Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup, .factor = o.lr_factor});
+    ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
+    Progress progress(o.steps);
+    for (Index step = 1; step <= o.steps && progress.seconds() < 60 * o.minutes; ++step) {
+        const Tensor loss = model.loss(batches.next(), o.label_smoothing);
+        optimizer.zero_grad();
+        loss.backward();
+        clip_grad_norm(model.named_parameters(), 1);
+        optimizer.step();
+        schedule.step();
+        average.update();
+        progress.update(step, loss.item());
+    }
+    average.swap();
+}
+
+struct Translations {
+    std::vector<std::string> sources, outputs, references;
+    Index exact = 0;
+};
+
+Translations translate_all(const Seq2Seq& model, const Tokenizer& tokenizer, const std::vector<SentencePair>& pairs,
+                           const Options& o) {
+    Translations result;
+    std::vector<Sequence> sources;
+    std::size_t longest = 0;
+    for (const SentencePair& pair : pairs) {
+        sources.push_back(tokenizer.encode(pair.source));
+        longest = std::max(longest, sources.back().size());
+    }
+    for (const Sequence& output : translate(model, sources, static_cast<Index>(2 * longest + 20), o.beams))
+        result.outputs.push_back(tokenizer.decode(output));
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        result.sources.push_back(pairs[i].source);
+        result.references.push_back(pairs[i].target);
+        result.exact += result.outputs[i] == pairs[i].target;
+    }
+    return result;
+}
+
+void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& t, std::size_t example,
+          const std::string& svg) {
+    const HeatMap map = attention_map(model, {tokenizer.encode(t.sources[example]), tokenizer.encode(t.outputs[example])},
+                                      [&](Id id) { return tokenizer.label(id); });
+    fmt::print("\n{}\n", to_text(map));
+    if (!svg.empty()) write_svg(map, svg);
+    for (std::size_t i = 0; i < std::min<std::size_t>(5, t.sources.size()); ++i)
+        fmt::print("{} -> {}{}\n", t.sources[i], t.outputs[i],
+                   t.outputs[i] == t.references[i] ? "" : fmt::format("  (expected {})", t.references[i]));
+}
+
+int run(Options o, std::uint64_t seed) {
+    Generator choosing(seed + (std::uint64_t{1} << 32)), batching(seed + (std::uint64_t{2} << 32));  // streams of their own
+    const bool numbers = o.pairs.empty();
+    if (o.vocabulary == 0) o.vocabulary = numbers ? 360 : 4000;
+    if (o.dropout < 0) o.dropout = numbers ? 0 : 0.1;
+    const Corpus corpus = numbers ? number_corpus(o, choosing) : file_corpus(o, seed);
+    const Tokenizer tokenizer = make_tokenizer(corpus, o);
+    const auto vocabulary = static_cast<Index>(tokenizer.size());
+    Seq2Seq model({.source_vocabulary = vocabulary,
+                   .target_vocabulary = vocabulary,
+                   .embed_dim = o.embed_dim,
+                   .heads = o.heads,
+                   .layers = o.layers,
+                   .dropout = o.dropout,
+                   .tied = !o.separate});
+    fmt::print("A Transformer of {} parameters and {} tokens learns from {} pairs; {} are held out.\n", model.num_parameters(),
+               vocabulary, corpus.training.size(), corpus.test.size());
+    Batches batches(encode(tokenizer, corpus.training), o.batch, batching);
+    train(model, batches, o);
+
+    model.eval();
+    const Translations t = translate_all(model, tokenizer, corpus.test, o);
+    const auto example = std::ranges::max_element(t.outputs, {}, &std::string::size) - t.outputs.begin();
+    show(model, tokenizer, t, numbers ? static_cast<std::size_t>(example) : 0, o.svg);
+    const Real percent = 100 * static_cast<Real>(t.exact) / static_cast<Real>(t.outputs.size());
+    if (!numbers)
+        fmt::print("\nheld out: BLEU {:.2f}, chrF {:.2f}; copying the source: BLEU {:.2f}, chrF {:.2f}\n",
+                   bleu(t.outputs, t.references), chrf(t.outputs, t.references), bleu(t.sources, t.references),
+                   chrf(t.sources, t.references));
+    fmt::print("translate: exact match {:.4g}% on {} unseen {}\n", percent, t.outputs.size(), numbers ? "numbers" : "pairs");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.");
+    Options o;
+    program.option("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");
+    program.option("--vocabulary", o.vocabulary, "Tokens of the byte pair encoding; 0 for a fitting number")->check(between(0));
+    program.flag("--characters", o.characters, "Characters as tokens instead of byte pairs");
+    program.option("--max-characters", o.max_characters, "Longer sentences are left out")->check(between(1));
+    program.option("--test", o.test, "Numbers to be tested on")->check(between(1, 100000));
+    program.option("--beams", o.beams, "Beams of the search; 1 takes the likeliest token each time")->check(between(1, 100));
+    program.option("--steps", o.steps, "Training steps")->check(between(1));
+    program.option("--minutes", o.minutes, "The most time that training may take")->check(between(0));
+    program.option("--batch", o.batch, "Pairs in a step")->check(between(1));
+    program.option("--warmup", o.warmup, "Steps in which the learning rate rises")->check(between(1));
+    program.option("--lr-factor", o.lr_factor, "Multiplies the learning rate of the paper's schedule")->check(between(0));
+    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
+    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
+    program.option("--layers", o.layers, "Layers of the encoder, and of the decoder")->check(between(1));
+    program.option("--dropout", o.dropout, "Share of activations dropped; -1 for a fitting one")->check(between(-1, 0.99));
+    program.option("--label-smoothing", o.label_smoothing, "Probability spread over all tokens")->check(between(0, 0.99));
+    program.flag("--separate", o.separate, "Embeddings and output with matrices of their own, not one for all");
+    program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
+    return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
+}
