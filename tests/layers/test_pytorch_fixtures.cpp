@@ -15,11 +15,12 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
 }
 
 /// PyTorch's tensor ("param." or "grad.param." and its name) for a parameter of ours; the projections of queries, keys and
-/// values are thirds of one packed matrix there, unless their widths differ.
+/// values are thirds of one packed matrix there, unless their widths differ or the reference is written out.
 Tensor torch_tensor(const SafetensorsFile& file, const std::string& kind, std::string name) {
     replace(name, "self_attention", "self_attn");
     replace(name, "cross_attention", "multihead_attn");
     replace(name, "feed_forward.", "");
+    if (file.has(kind + name)) return file.tensor(kind + name);
     const std::vector<std::string> projections{"q_proj", "k_proj", "v_proj"};
     for (std::size_t i = 0; i < projections.size(); ++i) {
         const std::size_t at = name.find(projections[i]);
@@ -72,6 +73,30 @@ AttentionMask allow_mask(const SafetensorsFile& file) {
     return file.has("mask.allow") ? AttentionMask::allow(file.condition("mask.allow")) : AttentionMask();
 }
 
+std::optional<RotaryOptions> rotary_of(const nlohmann::json& arguments) {
+    if (!arguments.contains("rotary")) return {};
+    const auto rotary = arguments.at("rotary");
+    const bool halves = rotary.value("layout", "adjacent") == "half_split";
+    return RotaryOptions{.dim = rotary.value("dim", Index{0}),
+                         .base = rotary.value("base", Real{10000}),
+                         .scaling = rotary.value("scaling", Real{1}),
+                         .layout = halves ? RotaryLayout::half_split : RotaryLayout::adjacent};
+}
+
+MultiHeadAttentionOptions attention_options_of(const nlohmann::json& arguments) {
+    MultiHeadAttentionOptions options{.bias = arguments.value("bias", true),
+                                      .kdim = arguments.value("kdim", Index{0}),
+                                      .vdim = arguments.value("vdim", Index{0}),
+                                      .num_kv_heads = arguments.value("num_kv_heads", Index{0}),
+                                      .rotary = rotary_of(arguments),
+                                      .alibi = arguments.value("alibi", false),
+                                      .window_left = arguments.value("window_left", Index{-1}),
+                                      .window_right = arguments.value("window_right", Index{-1}),
+                                      .softcap = arguments.value("softcap", Real{0})};
+    if (arguments.contains("scale")) options.scale = arguments.at("scale").get<Real>();
+    return options;
+}
+
 TransformerOptions options_of(const nlohmann::json& arguments) {
     TransformerOptions options{.embed_dim = arguments["d_model"],
                                .num_heads = arguments["nhead"],
@@ -80,7 +105,10 @@ TransformerOptions options_of(const nlohmann::json& arguments) {
                                .feedforward_dim = arguments["dim_feedforward"],
                                .dropout = arguments["dropout"],
                                .activation = arguments["activation"] == "gelu" ? gelu : relu,
-                               .norm_first = arguments["norm_first"]};
+                               .norm_first = arguments["norm_first"],
+                               .num_kv_heads = arguments.value("num_kv_heads", Index{0}),
+                               .rotary = rotary_of(arguments),
+                               .alibi = arguments.value("alibi", false)};
     if (arguments.contains("final_norm")) options.final_norm = arguments["final_norm"].get<bool>();
     return options;
 }
@@ -89,19 +117,19 @@ TransformerOptions options_of(const nlohmann::json& arguments) {
 
 TEST_CASE("multi-head attention agrees with PyTorch in outputs, weights and all gradients") {
     for (const std::string name :
-         {"mha_self", "mha_self_no_bias", "mha_cross_kdim_vdim", "mha_causal", "mha_key_padding", "mha_float_mask"}) {
+         {"mha_self", "mha_self_no_bias", "mha_cross_kdim_vdim", "mha_causal", "mha_key_padding", "mha_float_mask",
+          "mha_kv_heads", "mha_one_kv_head", "mha_rotary", "mha_rotary_half_split", "mha_rotary_base_scaling",
+          "mha_rotary_partial", "mha_rotary_partial_half_split", "mha_alibi", "mha_window", "mha_window_left_lengths",
+          "mha_softcap_scale", "mha_all_options"}) {
         INFO(name);
         const SafetensorsFile file = fixture(name);
         const auto arguments = file.arguments();
-        MultiHeadAttention m(arguments["embed_dim"], arguments["num_heads"],
-                             {.bias = arguments.value("bias", true),
-                              .kdim = arguments.value("kdim", Index{0}),
-                              .vdim = arguments.value("vdim", Index{0})});
+        MultiHeadAttention m(arguments["embed_dim"], arguments["num_heads"], attention_options_of(arguments));
         load(m, file);
         NamedTensors inputs;
         for (const std::string input : {"input.query", "input.key", "input.value"})
             inputs.push_back({input, leaf(file.tensor(input))});
-        AttentionMask mask = allow_mask(file) & keys_mask(file, "mask.keys_valid");
+        AttentionMask mask = mask_of(file);
         if (file.has("mask.bias")) {
             inputs.push_back({"mask.bias", leaf(file.tensor("mask.bias"))});
             mask = mask & AttentionMask::bias(inputs.back().tensor);
@@ -109,11 +137,13 @@ TEST_CASE("multi-head attention agrees with PyTorch in outputs, weights and all 
         const auto [y, weights] = m.forward_with_weights(inputs[0].tensor, inputs[1].tensor, inputs[2].tensor, mask);
         check_close(weights.detach(), file.tensor("output.attn_weights"), layer_tolerance);
         check_against(file, m, y, inputs, layer_tolerance);
-        if (name != "mha_causal") continue;
-        m.zero_grad();
-        for (NamedTensor& input : inputs) input.tensor.zero_grad();
-        check_against(file, m, m(inputs[0].tensor, inputs[1].tensor, inputs[2].tensor, AttentionMask::causal()), inputs,
-                      layer_tolerance);
+        const auto check_without_weights = [&](const AttentionMask& given) {
+            m.zero_grad();
+            for (NamedTensor& input : inputs) input.tensor.zero_grad();
+            check_against(file, m, m(inputs[0].tensor, inputs[1].tensor, inputs[2].tensor, given), inputs, layer_tolerance);
+        };
+        check_without_weights(mask);
+        if (name == "mha_causal") check_without_weights(AttentionMask::causal());
     }
 }
 
@@ -124,7 +154,7 @@ TEST_CASE("encoder layers agree with PyTorch in outputs and all gradients") {
         TransformerEncoderLayer m(options_of(file.arguments()));
         load(m, file);
         const Tensor x = leaf(file.tensor("input.src"));
-        const Tensor y = m(x, allow_mask(file) & keys_mask(file, "mask.keys_valid"));
+        const Tensor y = m(x, mask_of(file));
         check_against(file, m, y, {{"input.src", x}}, layer_tolerance);
     }
 }
@@ -153,5 +183,22 @@ TEST_CASE("whole Transformers agree with PyTorch in outputs and all gradients") 
                             .target = allow_mask(file),
                             .memory = keys_mask(file, "mask.memory_keys_valid")});
         check_against(file, m, y, {{"input.src", source}, {"input.tgt", target}}, stack_tolerance);
+    }
+}
+
+TEST_CASE("decoder-only stacks agree with PyTorch in outputs and all gradients, and token by token with a cache") {
+    for (const std::string name :
+         {"decoder_only_pre_rotary", "decoder_only_pre_rotary_half_split", "decoder_only_post_alibi"}) {
+        INFO(name);
+        const SafetensorsFile file = fixture(name);
+        TransformerEncoder m(options_of(file.arguments()));
+        load(m, file);
+        const Tensor x = leaf(file.tensor("input.src"));
+        check_against(file, m, m(x, AttentionMask::causal()), {{"input.src", x}}, stack_tolerance);
+        const no_grad off;
+        std::vector<KeyValueCache> caches = m.make_cache(x.size(0), x.size(1));
+        std::vector<Tensor> steps;
+        for (Index t = 0; t < x.size(1); ++t) steps.push_back(m.forward(slice(x, 1, t, t + 1), caches));
+        check_close(concat(steps, 1), file.tensor("output.y"), stack_tolerance);
     }
 }

@@ -10,7 +10,8 @@ using namespace testing;
 namespace {
 
 /// An operation of the inputs of its file, which are leaves, by name; the file has the rest.
-using Operation = std::function<Tensor(const std::map<std::string, Tensor>&, const SafetensorsFile&)>;
+using Inputs = std::map<std::string, Tensor>;
+using Operation = std::function<Tensor(const Inputs&, const SafetensorsFile&)>;
 
 Index axis_of(const SafetensorsFile& file) { return file.arguments().at("dim"); }
 Axes axes_of(const SafetensorsFile& file) { return file.arguments().contains("dim") ? Axes(axis_of(file)) : Axes(); }
@@ -19,7 +20,7 @@ Real correction_of(const SafetensorsFile& file) { return file.arguments().at("un
 /// f of "input.x".
 template <class F>
 Operation of_x(F f) {
-    return [=](const std::map<std::string, Tensor>& in, const SafetensorsFile& file) { return f(in.at("input.x"), file); };
+    return [=](const Inputs& in, const SafetensorsFile& file) { return f(in.at("input.x"), file); };
 }
 
 Tensor norm_of(const Tensor& x, const SafetensorsFile& file) {
@@ -27,12 +28,28 @@ Tensor norm_of(const Tensor& x, const SafetensorsFile& file) {
     return norm(x, p.is_string() ? std::numeric_limits<Real>::infinity() : p.get<Real>(), axes_of(file));
 }
 
-Tensor attention_of(const std::map<std::string, Tensor>& in, const SafetensorsFile& file) {
-    const AttentionMask mask = file.has("mask.allow") ? AttentionMask::allow(file.condition("mask.allow")) : AttentionMask();
-    return scaled_dot_product_attention(in.at("input.q"), in.at("input.k"), in.at("input.v"), {.mask = mask});
+AttentionOptions attention_options(const Inputs& in, const SafetensorsFile& file) {
+    const auto arguments = file.arguments();
+    AttentionOptions options{.mask = mask_of(file), .softcap = arguments.value("softcap", Real{0})};
+    if (in.count("mask.bias")) options.mask = options.mask & AttentionMask::bias(in.at("mask.bias"));
+    if (arguments.value("alibi", false)) options.mask = options.mask & AttentionMask::alibi();
+    if (arguments.contains("scale")) options.scale = arguments.at("scale").get<Real>();
+    return options;
 }
 
-Tensor layer_norm_of(const std::map<std::string, Tensor>& in, const SafetensorsFile& file) {
+Tensor attention_of(const Inputs& in, const SafetensorsFile& file) {
+    return scaled_dot_product_attention(in.at("input.q"), in.at("input.k"), in.at("input.v"), attention_options(in, file));
+}
+
+/// The same on the written-out path, which gives the weights too.
+Tensor attention_with_weights_of(const Inputs& in, const SafetensorsFile& file) {
+    const auto [y, weights] = scaled_dot_product_attention_with_weights(in.at("input.q"), in.at("input.k"), in.at("input.v"),
+                                                                        attention_options(in, file));
+    if (file.has("output.attn_weights")) check_close(weights.detach(), file.tensor("output.attn_weights"));
+    return y;
+}
+
+Tensor layer_norm_of(const Inputs& in, const SafetensorsFile& file) {
     const auto arguments = file.arguments();
     Shape shape;
     for (const auto& extent : arguments.at("normalized_shape")) shape.push_back(extent.get<Index>());
@@ -73,10 +90,41 @@ const std::map<std::string, Operation>& operations() {
         {"op_layer_norm", layer_norm_of},
         {"op_attention", attention_of},
         {"op_attention_causal", attention_of},
-        {"op_embedding_padding_idx", [](const std::map<std::string, Tensor>& in, const File& file) {
+        {"op_attention_scale", attention_of},
+        {"op_attention_softcap", attention_of},
+        {"op_attention_value_width", attention_of},
+        {"op_attention_grouped", attention_of},
+        {"op_attention_one_kv_head", attention_of},
+        {"op_attention_causal_more_queries", attention_of},
+        {"op_attention_window", attention_of},
+        {"op_attention_window_left", attention_of},
+        {"op_attention_lengths", attention_of},
+        {"op_attention_causal_lengths", attention_of},
+        {"op_attention_alibi", attention_of},
+        {"op_attention_alibi_six_heads", attention_of},
+        {"op_attention_bias_by_head", attention_of},
+        {"op_attention_bias_softcap_causal", attention_of},
+        {"op_attention_all_options", attention_of},
+        {"op_embedding_padding_idx", [](const Inputs& in, const File& file) {
              return embedding(file.ids("input.indices"), in.at("param.weight"), file.arguments().at("padding_idx").get<Id>());
          }}};
     return all;
+}
+
+/// Compares the value, and after a sweep from PyTorch's upstream gradient that of every input.
+void check_agrees(const SafetensorsFile& file, const Operation& operation) {
+    Inputs inputs;
+    for (const auto& [key, stored] : file.tensors())
+        if (file.has("grad." + key)) inputs[key] = leaf(file.tensor(key));
+    REQUIRE(!inputs.empty());
+    const Tensor y = operation(inputs, file);
+    check_close(y.detach(), file.tensor("output.y"));
+    y.backward(file.tensor("upstream.y"));
+    for (const auto& [key, input] : inputs) {
+        INFO("gradient of " << key);
+        REQUIRE(input.grad().defined());
+        check_close(input.grad(), file.tensor("grad." + key));
+    }
 }
 
 }  // namespace
@@ -93,18 +141,17 @@ TEST_CASE("every fixture of an operation is compared") {
 TEST_CASE("operations agree with PyTorch in values and all gradients") {
     for (const auto& [name, operation] : operations()) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
-        std::map<std::string, Tensor> inputs;
-        for (const auto& [key, stored] : file.tensors())
-            if (file.has("grad." + key)) inputs[key] = leaf(file.tensor(key));
-        REQUIRE(!inputs.empty());
-        const Tensor y = operation(inputs, file);
-        check_close(y.detach(), file.tensor("output.y"));
-        y.backward(file.tensor("upstream.y"));
-        for (const auto& [key, input] : inputs) {
-            INFO("gradient of " << key);
-            REQUIRE(input.grad().defined());
-            check_close(input.grad(), file.tensor("grad." + key));
-        }
+        check_agrees(fixture(name), operation);
     }
+}
+
+TEST_CASE("attention that returns its weights agrees with PyTorch in them, its output and all gradients") {
+    std::size_t compared = 0;
+    for (const auto& [name, operation] : operations()) {
+        if (name.rfind("op_attention", 0) != 0) continue;
+        INFO(name);
+        check_agrees(fixture(name), attention_with_weights_of);
+        ++compared;
+    }
+    CHECK(compared == 17);
 }
