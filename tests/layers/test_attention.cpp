@@ -34,6 +34,21 @@ Tensor head_by_head(const MultiHeadAttention& m, const Tensor& query, const Tens
     return m.out_proj(concat(heads, 2));
 }
 
+constexpr double six_digits = is_f64 ? 1e-6 : 1e-5;  // the cases are given to six digits
+
+/// One head of width 1 whose projections change nothing.
+MultiHeadAttention bare_head() {
+    MultiHeadAttention m(1, 1, {.bias = false});
+    for (Linear* projection : {&m.q_proj, &m.k_proj, &m.v_proj, &m.out_proj}) init::ones_(projection->weight);
+    return m;
+}
+
+/// One sequence of width 1: [T] → [1, T, 1].
+Tensor sequence(std::initializer_list<detail::Nested> values) {
+    const Tensor x(values);
+    return reshape(x, {1, x.numel(), 1});
+}
+
 }  // namespace
 
 TEST_CASE("multi-head attention equals the paper's formula head by head, with all gradients") {
@@ -54,14 +69,14 @@ TEST_CASE("multi-head attention equals the paper's formula head by head, with al
     }
 }
 
-TEST_CASE("biases, kdim and vdim give the parameter counts of the formula") {
+TEST_CASE("T4: biases, kdim and vdim give the parameter counts of the formula") {
     CHECK(MultiHeadAttention(4, 2).num_parameters() == 80);
     CHECK(MultiHeadAttention(4, 2, {.bias = false}).num_parameters() == 64);
     CHECK(MultiHeadAttention(4, 2, {.kdim = 2, .vdim = 5}).num_parameters() == 76);
     CHECK_FALSE(MultiHeadAttention(4, 2, {.bias = false}).out_proj.bias.defined());
 }
 
-TEST_CASE("multi-head attention refuses heads that do not divide the width, and rates outside 0 to 1") {
+TEST_CASE("T4: multi-head attention refuses heads that do not divide the width, and rates outside 0 to 1") {
     CHECK_THROWS_AS(MultiHeadAttention(5, 2), ValueError);
     CHECK_THROWS_AS(MultiHeadAttention(4, 0), ValueError);
     CHECK_THROWS_AS(MultiHeadAttention(4, -2), ValueError);
@@ -72,7 +87,7 @@ TEST_CASE("multi-head attention refuses heads that do not divide the width, and 
     CHECK_THROWS_AS(MultiHeadAttention(4, 2, {.kdim = -1}), ValueError);
 }
 
-TEST_CASE("multi-head attention takes keys and values of its own widths and refuses others") {
+TEST_CASE("T4: multi-head attention takes keys and values of its own widths and refuses others") {
     const MultiHeadAttention m(4, 2, {.kdim = 2, .vdim = 5});
     const auto run = [&](const Shape& q, const Shape& k, const Shape& v) { return m(zeros(q), zeros(k), zeros(v)).shape(); };
     CHECK(run({1, 3, 4}, {1, 6, 2}, {1, 6, 5}) == Shape{1, 3, 4});
@@ -114,7 +129,7 @@ TEST_CASE("the weights are returned per head or as their mean, summing to 1, wit
     check_close(slice(select(per_head.weights, 0, 1), 2, 3).detach(), zeros({2, 3, 2}), 0);
 }
 
-TEST_CASE("every mask of the operation reaches multi-head attention, and true means may attend there too") {
+TEST_CASE("M4: every mask of the operation reaches multi-head attention, and true means may attend there too") {
     manual_seed(4);
     MultiHeadAttention m(2, 1, {.bias = false});
     init::zeros_(m.q_proj.weight);  // all scores 0
@@ -132,6 +147,69 @@ TEST_CASE("every mask of the operation reaches multi-head attention, and true me
     check_close(weights(1, 2, AttentionMask::bias(Tensor{{0, std::log(3.0)}, {0, 0}})), Tensor{{{0.25, 0.75}, {0.5, 0.5}}});
     CHECK_THROWS_AS(weights(2, 2, AttentionMask::keys(flags({1, 2}, {true, true}))), ShapeError);
     CHECK_THROWS_AS(weights(2, 2, AttentionMask::allow(flags({3, 3}, std::vector<bool>(9, true)))), ShapeError);
+}
+
+TEST_CASE("M1: a query with every key blocked poisons no gradient of the projections that it shares with others") {
+    const AttentionMask mask = AttentionMask::allow(flags({2, 2}, {false, false, true, true}));
+    for (const bool both : {false, true})
+        for (const bool with_weights : {false, true}) {
+            const MultiHeadAttention m = bare_head();
+            const Tensor q = leaf(sequence({1, 2})), k = leaf(sequence({1, 2})), v = leaf(sequence({10, 20}));
+            const Tensor y = with_weights ? m.forward_with_weights(q, k, v, mask).output : m(q, k, v, mask);
+            check_close(y.detach(), sequence({0, 18.807971}), six_digits);
+            (both ? sum(y) : sum(select(y, 1, 1))).backward();
+            check_close(q.grad(), sequence({0, 1.049936}), six_digits);
+            check_close(k.grad(), sequence({-2.099872, 2.099872}), six_digits);
+            check_close(v.grad(), sequence({0.119203, 0.880797}), six_digits);
+            check_close(m.q_proj.weight.grad(), Tensor{{2 * 1.049936}}, six_digits);
+            check_close(m.k_proj.weight.grad(), Tensor{{2.099872}}, six_digits);
+            check_close(m.v_proj.weight.grad(), Tensor{{18.807971}}, six_digits);
+            check_close(m.out_proj.weight.grad(), Tensor{{18.807971}}, six_digits);
+        }
+}
+
+TEST_CASE("M2: positions through a cache see all that came before them, one at a time and together") {
+    const no_grad off;
+    const MultiHeadAttention m = bare_head();
+    for (const bool together : {false, true}) {
+        KeyValueCache cache = m.make_cache(1, 4);
+        cache.append(reshape(Tensor{1}, {1, 1, 1, 1}), reshape(Tensor{1}, {1, 1, 1, 1}));
+        const Tensor y = together ? m.forward(sequence({2, 3}), cache)
+                                  : concat({m.forward(sequence({2}), cache), m.forward(sequence({3}), cache)}, 1);
+        check_close(y, slice(m(sequence({1, 2, 3}), AttentionMask::causal()), 1, 1), is_f64 ? 1e-14 : 1e-6);
+        check_close(slice(y, 1, 0, 1), sequence({1.880797}), six_digits);  // not 1, as for a mask aligned to the first key
+    }
+    // Two queries of three keys: the second sees all of them.
+    const Tensor keys = sequence({1, 2, 3}), values = sequence({10, 20, 30});
+    check_close(m(sequence({1, 2}), keys, values, AttentionMask::causal()), sequence({17.310586, 28.509371}), six_digits);
+    check_close(m.forward_to(sequence({2}), m.make_cache(keys, values), AttentionMask::causal()), sequence({28.509371}),
+                six_digits);
+}
+
+TEST_CASE("M5: true means may attend in every form of multi-head attention") {
+    const no_grad off;
+    const MultiHeadAttention m = bare_head();
+    const Tensor query = sequence({1}), key = sequence({0.5, 1, 1.5, 2}), value = sequence({1, 10, 100, 1000});
+    const Condition last = flags({1, 4}, {false, false, true, true});
+    const Tensor right{{{0, 0, 0.377541, 0.622459}}};
+    for (const AttentionMask& mask :
+         {AttentionMask::allow(last), AttentionMask::keys(last), AttentionMask::allow(last.reshape({1, 1, 1, 4}))}) {
+        check_close(m.forward_with_weights(query, key, value, mask, true).weights, right, six_digits);
+        const Tensor expected = sequence({0.377541 * 100 + 0.622459 * 1000});
+        check_close(m(query, key, value, mask), expected, six_digits);
+        check_close(m.forward_to(query, m.make_cache(key, value), mask), expected, six_digits);
+    }
+    check_close(m.forward_with_weights(query, key, value, AttentionMask::allow(!last), true).weights,
+                Tensor{{{0.377541, 0.622459, 0, 0}}}, six_digits);
+}
+
+TEST_CASE("M6: numbers are added to the scores of multi-head attention and flags block") {
+    const MultiHeadAttention m = bare_head();
+    const auto weights = [&](const AttentionMask& mask) {
+        return m.forward_with_weights(sequence({1}), sequence({0.5, 1}), sequence({0, 0}), mask, true).weights.detach();
+    };
+    check_close(weights(AttentionMask::bias(Tensor{{0, 1}})), Tensor{{{0.182426, 0.817574}}}, six_digits);
+    check_close(weights(AttentionMask::allow(!flags({1, 2}, {false, true}))), Tensor{{{1, 0}}}, 0);
 }
 
 TEST_CASE("a sequence without any key gets the output bias, and finite gradients") {

@@ -18,13 +18,13 @@ TEST_CASE("an embedding reads rows of its table, for ids of any shape") {
     CHECK_THROWS_AS(embedding(Ids{-1}), IndexError);
 }
 
-TEST_CASE("rows of an embedding read several times sum their gradients") {
+TEST_CASE("A13: rows of an embedding read several times sum their gradients") {
     const Embedding embedding(4, 2);
     embedding(Ids{1, 1, 3}).backward(Tensor{{1, 2}, {10, 20}, {5, 5}});
     check_close(embedding.weight.grad(), Tensor{{0, 0}, {11, 22}, {0, 0}, {5, 5}}, 0);
 }
 
-TEST_CASE("a padding row starts as 0, is read as it is stored, and gets no gradient") {
+TEST_CASE("N4: a padding row starts as 0, is read as it is stored, and gets no gradient") {
     manual_seed(1);
     Embedding embedding(3, 2, 0);
     check_close(slice(embedding.weight.detach(), 0, 0, 1), zeros({1, 2}), 0);
@@ -48,7 +48,7 @@ TEST_CASE("an embedding starts as N(0, 1) and refuses sizes and padding ids that
     CHECK_NOTHROW(Embedding(3, 2, 2));
 }
 
-TEST_CASE("weight decay shrinks the padding row too, as it does every parameter") {
+TEST_CASE("N4: weight decay shrinks the padding row too, as it does every parameter") {
     Embedding embedding(3, 2, 0);
     embedding.load_state_dict({{"weight", Tensor{{9, 9}, {1, 2}, {3, 4}}}});
     AdamW optimizer(embedding.named_parameters(), {.lr = 0.1, .weight_decay = 0.1});

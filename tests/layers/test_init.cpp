@@ -130,7 +130,7 @@ TEST_CASE("initialisation is reproducible from a seed") {
     check_close(Linear(3, 4).weight.detach(), first.weight.detach(), 0);
 }
 
-TEST_CASE("attention projections have the Xavier bound of their own matrix, not of all three stacked") {
+TEST_CASE("T5: attention projections have the Xavier bound of their own matrix, not of all three stacked") {
     double most = 0;
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         manual_seed(seed);

@@ -12,7 +12,7 @@ Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
 
 }  // namespace
 
-TEST_CASE("LayerNorm keeps its digits far from 0") {
+TEST_CASE("N1: LayerNorm keeps its digits far from 0") {
     const LayerNorm norm(4);
     check_close(norm(Tensor{{60000, 60001, 60002, 60003}}).detach(), Tensor{{-1.341635, -0.447212, 0.447212, 1.341635}},
                 is_f64 ? 1e-6 : 1e-5);
@@ -22,7 +22,7 @@ TEST_CASE("LayerNorm keeps its digits far from 0") {
     CHECK(static_cast<double>(LayerNorm(16)(close)(0, 0)) == Approx(-1.331333).margin(1e-2));
 }
 
-TEST_CASE("LayerNorm of a constant row is exactly its bias, with a finite gradient") {
+TEST_CASE("N1: LayerNorm of a constant row is exactly its bias, with a finite gradient") {
     LayerNorm norm(256);
     init::constant_(norm.bias, 0.5);
     const Tensor x = leaf(full({2, 256}, 1234));
@@ -33,13 +33,13 @@ TEST_CASE("LayerNorm of a constant row is exactly its bias, with a finite gradie
     check_close(LayerNorm(256, 1e-5, false)(full({256}, 1234)), zeros({256}), 0);
 }
 
-TEST_CASE("the gradient of LayerNorm's first output is what the formula gives") {
+TEST_CASE("N1: the gradient of LayerNorm's first output is what the formula gives") {
     const Tensor x = leaf({0, 1, 2, 3});
     select(LayerNorm(4)(x), 0, 0).backward();
     check_close(x.grad(), Tensor{0.268330, -0.357768, -0.089443, 0.178882}, is_f64 ? 2e-6 : 1e-5);
 }
 
-TEST_CASE("LayerNorm's gradients count all rows, whatever axes they are on") {
+TEST_CASE("N3: LayerNorm's gradients count all rows, whatever axes they are on") {
     const Tensor values = numbers({2, 3, 4});
     const LayerNorm norm(4), flat(4);
     const Tensor x = leaf(values), rows = leaf(reshape(values, {6, 4}));

@@ -14,7 +14,7 @@ TEST_CASE("sinusoidal positions are the paper's formula") {
     CHECK_FALSE(table.requires_grad());
 }
 
-TEST_CASE("sinusoidal positions of an odd width end with a sine") {
+TEST_CASE("T9: sinusoidal positions of an odd width end with a sine") {
     check_close(slice(sinusoidal_positions(2, 5), 0, 1), Tensor{{0.841471, 0.540302, 0.025116, 0.999685, 0.000631}}, 1e-6);
     check_close(sinusoidal_positions(2, 1), Tensor{{0}, {std::sin(1.0)}}, 1e-6);
     CHECK(SinusoidalPositionalEncoding(5)(zeros({1, 3, 5})).shape() == Shape{1, 3, 5});

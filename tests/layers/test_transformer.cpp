@@ -42,7 +42,7 @@ bool same(const Tensor& a, const Tensor& b) { return std::equal(a.values().begin
 
 }  // namespace
 
-TEST_CASE("the residual of a pre-norm layer is the raw input, that of a post-norm layer is normalised after") {
+TEST_CASE("T7: the residual of a pre-norm layer is the raw input, that of a post-norm layer is normalised after") {
     const Tensor x{{{0, 1, 2, 3}}};
     TransformerEncoderLayer pre(small(true)), post(small(false));
     silence(pre);
@@ -58,7 +58,7 @@ TEST_CASE("the residual of a pre-norm layer is the raw input, that of a post-nor
     check_close(decoder(x, numbers({1, 2, 4})).detach(), x, 0);
 }
 
-TEST_CASE("a post-norm stack has no further norm unless asked, so that its scale is kept") {
+TEST_CASE("T8: a post-norm stack has no further norm unless asked, so that its scale is kept") {
     TransformerOptions options = small(false);
     options.num_encoder_layers = 1;
     const Tensor x{{{0, 1, 2, 3}}};
@@ -143,7 +143,7 @@ TEST_CASE("an encoder with a causal mask is a decoder-only stack: the future rea
     CHECK_FALSE(same(m(x), y));
 }
 
-TEST_CASE("dropout is off in evaluation everywhere: outputs are bit for bit those without it") {
+TEST_CASE("T1: dropout is off in evaluation everywhere: outputs are bit for bit those without it") {
     manual_seed(5);
     for (const bool norm_first : {false, true}) {
         TransformerEncoderLayer layer(small(norm_first, 0.5)), twin(small(norm_first));

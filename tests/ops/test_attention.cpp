@@ -243,7 +243,7 @@ TEST_CASE("a softcap bounds the scores before the bias is added") {
 
 // A query with every key blocked
 
-TEST_CASE("a query with every key blocked gets 0 and poisons no gradient") {
+TEST_CASE("M1: a query with every key blocked gets 0 and poisons no gradient") {
     const Condition allowed = flags({2, 2}, {false, false, true, true});
     for (const bool both : {false, true}) {
         const Tensor q = leaf(column({1, 2})), k = leaf(column({1, 2})), v = leaf(column({10, 20}));
@@ -283,7 +283,7 @@ TEST_CASE("no keys at all give 0") {
 
 // Alignment, decoding
 
-TEST_CASE("a causal mask is aligned to the last key when there are fewer queries than keys") {
+TEST_CASE("M2: a causal mask is aligned to the last key when there are fewer queries than keys") {
     const Tensor k = column({1, 2, 3}), v = column({10, 20, 30});
     const auto attend = [&](const Tensor& q, const AttentionMask& mask) {
         return scaled_dot_product_attention(q, k, v, {.mask = mask, .scale = 1});
@@ -293,9 +293,15 @@ TEST_CASE("a causal mask is aligned to the last key when there are fewer queries
     check_close(attend(column({1, 2}), AttentionMask::causal(0)), column({10, 18.807971}), six_digits);
     check_close(attend(column({2}), AttentionMask::causal()), column({28.509371}), six_digits);
     check_close(attend(column({2}), AttentionMask::causal(2)), column({28.509371}), six_digits);
+    const Tensor with_room = column({1, 2, 3, 4, 5}), values_with_room = column({10, 20, 30, 40, 50});
+    const AttentionOptions options{.mask = AttentionMask::causal(), .scale = 1};
+    check_close(scaled_dot_product_attention_to_first(column({2}), with_room, values_with_room, 3, options),
+                column({28.509371}), six_digits);
+    check_close(scaled_dot_product_attention_to_first(column({1, 2}), with_room, values_with_room, 3, options),
+                column({17.310586, 28.509371}), six_digits);
 }
 
-TEST_CASE("decoding token by token equals one full causal pass") {
+TEST_CASE("M2: decoding token by token equals one full causal pass") {
     const Inputs in = make_inputs({2, 2, 6, 6});
     const Tensor whole = scaled_dot_product_attention(in.q, in.k, in.v, {.mask = AttentionMask::causal()});
     std::vector<Tensor> steps;
@@ -307,7 +313,7 @@ TEST_CASE("decoding token by token equals one full causal pass") {
 
 // What a mask means
 
-TEST_CASE("a key mask blocks the keys of its batch element for all queries, also where batch and length coincide") {
+TEST_CASE("M4: a key mask blocks the keys of its batch element for all queries, also where batch and length coincide") {
     const auto weights = [](Index batch, Index time, const Condition& valid) {
         const Tensor zero = zeros({batch, 1, time, 1});
         return scaled_dot_product_attention_with_weights(zero, zero, zero, {.mask = AttentionMask::keys(valid)}).weights;
@@ -319,7 +325,7 @@ TEST_CASE("a key mask blocks the keys of its batch element for all queries, also
     CHECK_THROWS_AS(weights(2, 2, flags({4}, {true, false, true, true})), ShapeError);
 }
 
-TEST_CASE("true means may attend") {
+TEST_CASE("M5: true means may attend") {
     const Tensor q = column({1}), k = column({0.5, 1, 1.5, 2}), v = column({0, 0, 0, 0});
     const Condition allowed = flags({1, 4}, {false, false, true, true});
     const auto weights = [&](const AttentionMask& mask) {
@@ -332,7 +338,7 @@ TEST_CASE("true means may attend") {
     check_close(weights(AttentionMask::allow(!allowed)), reshape(Tensor{0.377541, 0.622459, 0, 0}, {1, 1, 1, 4}), six_digits);
 }
 
-TEST_CASE("numbers are added to the scores and flags block: neither is taken for the other") {
+TEST_CASE("M6: numbers are added to the scores and flags block: neither is taken for the other") {
     const Tensor q = column({1}), k = column({0.5, 1}), v = column({0, 0});
     const auto weights = [&](const AttentionMask& mask) {
         return scaled_dot_product_attention_with_weights(q, k, v, {.mask = mask, .scale = 1}).weights;

@@ -245,7 +245,7 @@ TEST_CASE("cross entropy of rows is one fused operation and its reduction") {
     CHECK(y.node()->inputs()[0]->is_leaf());
 }
 
-TEST_CASE("cross entropy does not overflow for large logits") {  // L1
+TEST_CASE("L1: cross entropy does not overflow for large logits") {
     const Tensor x{1000, 0, -1000};
     for (const Id target : {0, 1, 2}) {
         const Tensor rows = reshape(x, {1, 3});
@@ -281,7 +281,7 @@ TEST_CASE("a class that cannot be has no part in cross entropy") {
     check_close(cross_entropy(x, Tensor{{0, 0, 1}}), Tensor(std::log1p(std::exp(-1.0))));
 }
 
-TEST_CASE("cross entropy divides by the targets that count") {  // L2
+TEST_CASE("L2: cross entropy divides by the targets that count") {
     const Tensor x{{1, 2, 3}, {1, 2, 3}, {3, 1, 0}};
     const Ids targets{2, -100, 0};
     const double tol = 1e-5;
@@ -291,9 +291,17 @@ TEST_CASE("cross entropy divides by the targets that count") {  // L2
     const Tensor d = gradient(x, [&](const Tensor& at) { return cross_entropy(at, targets); });
     check_close(d, expected, tol);
     for (const Index c : {0, 1, 2}) CHECK(d(1, c) == 0);
+    for (const bool fused : {true, false}) {
+        const auto loss = [&](const CrossEntropyOptions& options) {
+            return fused ? cross_entropy(x, targets, options) : cross_entropy_composite(x, targets, options);
+        };
+        check_close(loss({}), Tensor(0.288726), tol);
+        check_close(loss({.reduction = Reduction::sum}), Tensor(0.577452), tol);
+        check_close(loss({.reduction = Reduction::none}), Tensor{0.407606, 0, 0.169846}, tol);
+    }
 }
 
-TEST_CASE("cross entropy of nothing that counts is 0 with gradient 0") {  // L2, policy
+TEST_CASE("L2: cross entropy of nothing that counts is 0 with gradient 0") {
     const Tensor x{{1, 2, 3}, {NAN, inf, 3}};
     const Ids ignored{-100, -100};
     const Tensor w{1, 2, 3}, zero_weight{0, 0, 0};
@@ -332,7 +340,7 @@ TEST_CASE("an ignored row that is NaN reaches neither the loss nor a gradient") 
     }
 }
 
-TEST_CASE("a target that is no class throws, whatever the reduction") {  // L4
+TEST_CASE("L4: a target that is no class throws, whatever the reduction") {
     const Tensor x{{1, 2, 3}, {1, 2, 3}};
     for (const Reduction reduction : reductions) {
         CHECK_THROWS_AS(cross_entropy(x, Ids{0, -4}, {.ignore_index = -1, .reduction = reduction}), IndexError);
@@ -422,7 +430,7 @@ TEST_CASE("simple losses have the values of their formulas") {
     check_close(gradient(t, [&](const Tensor& at) { return l1_loss(at, t, Reduction::sum); }), zeros({3}), 0);
 }
 
-TEST_CASE("binary cross entropy with logits overflows at neither end") {  // L6
+TEST_CASE("L6: binary cross entropy with logits overflows at neither end") {
     const Tensor x{100, -100, 100, -100}, t{0, 1, 1, 0};
     const double small = is_f64 ? 3.720075976020836e-44 : 0;  // in single precision a denormal number, or 0
     const auto loss = [&](const Tensor& at) { return binary_cross_entropy_with_logits(at, t, {.reduction = Reduction::sum}); };

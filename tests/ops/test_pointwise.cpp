@@ -25,6 +25,11 @@ TEST_CASE("L6: softplus neither overflows nor vanishes at the extremes") {
     check_at(tapehead::softplus, -1000, 0, 0);
     CHECK_THAT(static_cast<double>(softplus(Tensor(-80)).item()), Catch::WithinRel(1.8048513878454153e-35, 1e-5));
     CHECK_THAT(static_cast<double>(softplus(Tensor(-100)).item()), Catch::WithinAbs(3.72e-44, 1e-44));
+    const Tensor low = leaf(-100);
+    for (const bool recorded : {false, true}) {  // in single precision a denormal number, or 0
+        const double slope = static_cast<double>(grad(softplus(low), {low}, {.create_graph = recorded})[0].item());
+        CHECK_THAT(slope, Catch::WithinRel(3.720076e-44, 1e-6) || Catch::WithinAbs(3.72e-44, is_f64 ? 0 : 4e-44));
+    }
 }
 
 TEST_CASE("L7: gelu is exact and gelu_tanh the approximation") {

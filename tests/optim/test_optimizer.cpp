@@ -68,7 +68,7 @@ void check_asks_system_for_nothing() {
 
 }  // namespace
 
-TEST_CASE("An optimizer that is reloaded goes on as if it had not been") {
+TEST_CASE("O6: an optimizer that is reloaded goes on as if it had not been") {
     check_reload<Adam>(AdamRule{.lr = 0.1}, {0.5, 0.5, -0.25}, 0.748435);
     check_reload<AdamW>(AdamWRule{.lr = 0.1, .weight_decay = 0.1}, {0.5, 0.5, -0.25}, 0.721724);
     check_reload<SGD>(SgdRule{.lr = 0.1, .momentum = 0.9, .dampening = 0.5}, {1, 1, 1}, 0.584);
@@ -79,7 +79,7 @@ TEST_CASE("An optimizer that is reloaded goes on as if it had not been") {
                           {0.5, 0.5, -0.25}, -0.2754030434);
 }
 
-TEST_CASE("A state saved before any step loads and trains") {
+TEST_CASE("O6: a state saved before any step loads and trains") {
     const Tensor p = leaf(Tensor{1}), q = leaf(Tensor{1});
     Adam fresh({p}, {.lr = 0.1}), other({q});
     step_with(other, q, 3);
@@ -90,7 +90,7 @@ TEST_CASE("A state saved before any step loads and trains") {
     CHECK_THAT(before - q.item(), is_close(0.1, is_f64 ? 1e-7 : 1e-5));  // Adam's first step is lr
 }
 
-TEST_CASE("State belongs to names, not to places") {
+TEST_CASE("O6: state belongs to names, not to places") {
     const Tensor a = leaf(Tensor{1}), b = leaf(Tensor{1});
     SGD first(NamedTensors{{"a", a}, {"b", b}}, {.lr = 0.1, .momentum = 0.9});
     Tensor(a).set_grad(Tensor{1});

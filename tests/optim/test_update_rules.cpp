@@ -142,13 +142,13 @@ TEST_CASE("Ten steps of each optimizer follow PyTorch's losses") {
     check_fixture<Adagrad>("optim_adagrad", AdagradRule{.lr = 0.01});
 }
 
-TEST_CASE("Decoupled decay shrinks by lr times decay before the step, coupled decay goes through the moments") {
+TEST_CASE("O1: decoupled decay shrinks by lr times decay before the step, coupled decay goes through the moments") {
     check_steps<AdamW>(AdamWRule{.lr = 0.1, .weight_decay = 0.1}, gradients, {0.890000, 0.781100, 0.721724});
     check_steps<Adam>(AdamRule{.lr = 0.1}, gradients, {0.900000, 0.800000, 0.748435});
     check_steps<Adam>(AdamRule{.lr = 0.1, .weight_decay = 0.1}, gradients, {0.900000, 0.800047, 0.736975});
 }
 
-TEST_CASE("SGD's first momentum is the gradient, undamped") {
+TEST_CASE("O5: SGD's first momentum is the gradient, undamped") {
     const std::vector<double> ones = {1, 1, 1};
     check_steps<SGD>(SgdRule{.lr = 0.1, .momentum = 0.9, .dampening = 0.5}, ones, {0.9, 0.76, 0.584});
     check_steps<SGD>(SgdRule{.lr = 0.1, .momentum = 0.9, .nesterov = true}, ones, {0.81, 0.539, 0.1951});
