@@ -123,24 +123,21 @@ Real bits_per_character(const CharModel& model, std::span<const Id> text, Index 
     return nats / std::numbers::ln2 / static_cast<Real>(end - first);
 }
 
-/// `count` characters that go on from a prompt, drawn from softmax(logits / temperature), or the likeliest at temperature 0.
-std::vector<Id> continuation(const CharModel& model, std::vector<Id> text, const Options& o, Generator& random) {
-    const no_grad off;
-    const std::size_t prompt = text.size();
-    while (static_cast<Index>(text.size() - prompt) < o.sample) {
-        const auto seen = std::min(static_cast<Index>(text.size()), o.context);
-        Ids ids = make_array<Id>({1, seen});
-        std::copy_n(text.end() - seen, seen, ids.begin());
-        const Tensor logits = select(select(model.forward(ids), 1, -1), 0, 0);  // [V]
-        Id next = argmax(logits)();
-        if (o.temperature > 0) {
-            const Tensor below = cumsum(softmax(logits / o.temperature), 0);  // [V], rising to 1
-            const auto place = std::upper_bound(below.values().begin(), below.values().end(), rand({}, random).item());
-            if (place != below.values().end()) next = place - below.values().begin();
-        }
-        text.push_back(next);
-    }
-    return {text.begin() + static_cast<Index>(prompt), text.end()};
+/// Characters that go on from a prompt, drawn from softmax(logits / temperature), or the likeliest at temperature 0.
+std::vector<Id> continuation(const CharModel& model, const std::vector<Id>& prompt, const Options& o, Generator& random) {
+    std::vector<Id> text;
+    const StepModel steps{.next =
+                              [&](const Ids& tokens) {
+                                  text.insert(text.end(), tokens.begin(), tokens.end());
+                                  const auto seen = std::min(static_cast<Index>(text.size()), o.context);
+                                  Ids ids = make_array<Id>({1, seen});
+                                  std::copy_n(text.end() - seen, seen, ids.begin());
+                                  return select(model.forward(ids), 1, -1);  // [1, V]
+                              },
+                          .reorder = [](const Ids&) {}};
+    Ids ids = make_array<Id>({1, static_cast<Index>(prompt.size())});
+    std::copy(prompt.begin(), prompt.end(), ids.begin());
+    return sample_decode(steps, ids, {.max_length = o.sample}, {.temperature = o.temperature, .generator = &random})[0];
 }
 
 int run(const Options& o, std::uint64_t seed) {

@@ -4,16 +4,12 @@
 // "two hundred forty-one" becomes "zweihunderteinundvierzig": German turns tens and units around, so that the attention crosses.
 // What it is tested on it has never seen.
 #include <algorithm>
-#include <numeric>
-#include <set>
 
+#include <support/corpus.hpp>
 #include <support/metrics.hpp>
-#include <support/number_words.hpp>
-#include <support/pairs.hpp>
 #include <support/program.hpp>
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
-#include <support/tokenizer.hpp>
 #include <tapehead/optim/optim.hpp>
 
 using namespace examples;
@@ -28,28 +24,6 @@ struct Options {
     bool characters = false, separate = false;
 };
 
-/// Texts to learn from, to choose by, and to be tested on.
-struct Corpus {
-    std::vector<SentencePair> training, validation, test;
-};
-
-SentencePair number_pair(Id number) { return {english_words(number), german_words(number)}; }
-
-/// Numbers up to 999,999, each of 1 to 6 digits as likely to be learned from; the test is on all alike.
-Corpus number_corpus(const Options& o, Generator& random) {
-    std::set<Id> held_out;
-    Corpus corpus;
-    while (static_cast<Index>(held_out.size()) < o.test + 200) {
-        const Id number = randint(0, largest_number_in_words + 1, {}, random)();
-        if (!held_out.insert(number).second) continue;
-        (static_cast<Index>(corpus.test.size()) < o.test ? corpus.test : corpus.validation).push_back(number_pair(number));
-    }
-    for (Id top = 10; top <= largest_number_in_words + 1; top *= 10)
-        for (const Id number : randint(top / 10, top, {std::min<Id>(top, 60000)}, random))
-            if (!held_out.count(number)) corpus.training.push_back(number_pair(number));
-    return corpus;
-}
-
 Corpus file_corpus(const Options& o, std::uint64_t seed) {
     const PairFile file = read_pairs(o.pairs, static_cast<std::size_t>(o.max_characters));
     fmt::print("{}: {} pairs; left out: {} duplicates, {} longer than {} characters\n", o.pairs, file.pairs.size(),
@@ -58,52 +32,6 @@ Corpus file_corpus(const Options& o, std::uint64_t seed) {
     if (split.training.empty() || split.test.empty()) throw ValueError("--pairs: expected more pairs, for training and test");
     return {split.training, split.validation, split.test};
 }
-
-/// One vocabulary for both languages, as in section 5.1 of the paper.
-Tokenizer make_tokenizer(const Corpus& corpus, const Options& o) {
-    std::vector<std::string> texts;
-    for (const SentencePair& pair : corpus.training) {
-        texts.push_back(pair.source);
-        texts.push_back(pair.target);
-    }
-    return o.characters ? Tokenizer::characters(texts) : Tokenizer::byte_pairs(texts, static_cast<std::size_t>(o.vocabulary));
-}
-
-std::vector<SequencePair> encode(const Tokenizer& tokenizer, const std::vector<SentencePair>& pairs) {
-    std::vector<SequencePair> encoded;
-    for (const SentencePair& pair : pairs) encoded.push_back({tokenizer.encode(pair.source), tokenizer.encode(pair.target)});
-    return encoded;
-}
-
-/// Batches of pairs of like length in an order of their own, for ever.
-class Batches {
-public:
-    Batches(std::vector<SequencePair> pairs, Index batch, Generator& random)
-        : pairs_(std::move(pairs)), batch_(static_cast<std::size_t>(batch)), random_(random) {}
-
-    PairBatch next() {
-        constexpr std::size_t pool = 20;  // batches that are sorted by length together
-        if (queue_.empty()) {
-            std::vector<SequencePair> drawn;
-            const Ids chosen = randint(0, static_cast<Id>(pairs_.size()), {static_cast<Index>(pool * batch_)}, random_);
-            for (const Id i : chosen) drawn.push_back(pairs_[static_cast<std::size_t>(i)]);
-            std::ranges::stable_sort(drawn, {}, [](const SequencePair& p) { return p.source.size() + p.target.size(); });
-            for (std::size_t at = 0; at < drawn.size(); at += batch_)
-                queue_.push_back(make_batch(std::span(drawn).subspan(at, batch_)));
-            for (std::size_t i = queue_.size(); i > 1; --i)
-                std::swap(queue_[i - 1], queue_[static_cast<std::size_t>(randint(0, static_cast<Id>(i), {}, random_)())]);
-        }
-        PairBatch batch = std::move(queue_.back());
-        queue_.pop_back();
-        return batch;
-    }
-
-private:
-    std::vector<SequencePair> pairs_;
-    std::size_t batch_;
-    Generator& random_;
-    std::vector<PairBatch> queue_;
-};
 
 /// Adam and the schedule of the paper (section 5.3), until the steps or the minutes are used up.
 void train(Seq2Seq& model, Batches& batches, const Options& o) {
@@ -164,8 +92,10 @@ int run(Options o, std::uint64_t seed) {
     const bool numbers = o.pairs.empty();
     if (o.vocabulary == 0) o.vocabulary = numbers ? 360 : 4000;
     if (o.dropout < 0) o.dropout = numbers ? 0 : 0.1;
-    const Corpus corpus = numbers ? number_corpus(o, choosing) : file_corpus(o, seed);
-    const Tokenizer tokenizer = make_tokenizer(corpus, o);
+    const Corpus corpus = numbers ? number_corpus(o.test, choosing) : file_corpus(o, seed);
+    const Tokenizer tokenizer = o.characters
+                                    ? Tokenizer::characters(texts_of(corpus.training))
+                                    : Tokenizer::byte_pairs(texts_of(corpus.training), static_cast<std::size_t>(o.vocabulary));
     const auto vocabulary = static_cast<Index>(tokenizer.size());
     Seq2Seq model({.source_vocabulary = vocabulary,
                    .target_vocabulary = vocabulary,
@@ -195,7 +125,8 @@ int run(Options o, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.");
+    // One thread: a second one gains half of it on an idle machine, and on a busy one is mostly waited for.
+    Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.", 1);
     Options o;
     program.option("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");
     program.option("--vocabulary", o.vocabulary, "Tokens of the byte pair encoding; 0 for a fitting number")->check(between(0));

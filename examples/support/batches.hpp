@@ -43,21 +43,6 @@ inline Batch make_batch(const std::vector<SequencePair>& pairs) {
     return batch;
 }
 
-/// Sequences that are their own targets.
-inline Batch make_batch(const std::vector<Sequence>& sequences) {
-    std::vector<SequencePair> pairs;
-    for (const Sequence& sequence : sequences) pairs.push_back({sequence, sequence});
-    return make_batch(pairs);
-}
-
-/// The symbols of each row [B, 1 + T] between its begin symbol and its first end symbol.
-inline std::vector<Sequence> sequences_of(const Ids& written) {
-    std::vector<Sequence> sequences(written.shape(0));
-    for (std::size_t b = 0; b < sequences.size(); ++b)
-        for (std::size_t t = 1; t < written.shape(1) && written(b, t) != eos_id; ++t) sequences[b].push_back(written(b, t));
-    return sequences;
-}
-
 /// `count` pairs of a part of a task.
 inline std::vector<SequencePair> random_pairs(const SequenceTask& task, Part part, Index count, Generator& random) {
     std::vector<SequencePair> pairs;

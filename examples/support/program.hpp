@@ -55,10 +55,11 @@ public:
     tapehead::Id seed = 1;
     int threads;
 
-    /// Adds an option with a value; a check can follow: `->check(between(1, 9))`.
+    /// Adds an option with a value, of which the last one counts if it is given twice; a check can follow: `->check(between(1, 9))`.
     template <class T>
     CLI::Option* option(const std::string& name, T& value, const std::string& description) {
-        return app_.add_option(name, value, description)->capture_default_str();
+        CLI::Option* option = app_.add_option(name, value, description)->capture_default_str();
+        return option->get_items_expected_max() > 1 ? option : option->take_last();
     }
     /// Adds a switch that is off unless given.
     CLI::Option* flag(const std::string& name, bool& value, const std::string& description) {

@@ -1,5 +1,5 @@
-// From one sequence to another: the encoder-decoder Transformer that copy, sequence, translate and heads train, its batches, and
-// its decoding with a cache.
+// From one sequence to another: the encoder-decoder Transformer that sequence, translate and heads train, and its decoding with a
+// cache.
 #pragma once
 
 #include <cmath>
@@ -7,57 +7,13 @@
 #include <span>
 #include <vector>
 
-#include <support/heat_map.hpp>
-#include <support/special_ids.hpp>
 #include <xtensor/xview.hpp>
 
-#include <tapehead/autograd/autograd.hpp>
+#include <support/batches.hpp>
+#include <support/heat_map.hpp>
 #include <tapehead/layers/layers.hpp>
 
 namespace examples {
-
-using namespace tapehead;
-
-/// What goes in, and what is to come out.
-struct SequencePair {
-    Sequence source, target;
-};
-
-/// Pairs of one batch, padded to the longest.
-struct PairBatch {
-    Ids source;                  // [B, Ts]      a b c
-    Ids target_in, target_out;   // [B, Tt + 1]  BOS x y, and x y EOS: the same, one place apart
-    std::vector<Index> lengths;  // [B], of the sources
-};
-
-/// Sequences as the rows of an array, each between `before` and `after`, padded to the longest.
-inline Ids padded(std::span<const Sequence> sequences, const Sequence& before, const Sequence& after) {
-    std::size_t longest = 0;
-    for (const Sequence& s : sequences) longest = std::max(longest, before.size() + s.size() + after.size());
-    Ids ids = make_array<Id>({static_cast<Index>(sequences.size()), static_cast<Index>(longest)});
-    ids.fill(pad_id);
-    for (std::size_t b = 0; b < sequences.size(); ++b) {
-        auto* next = std::copy(before.begin(), before.end(), &ids(b, 0));
-        next = std::copy(sequences[b].begin(), sequences[b].end(), next);
-        std::copy(after.begin(), after.end(), next);
-    }
-    return ids;
-}
-
-inline std::vector<Index> lengths_of(std::span<const Sequence> sequences) {
-    std::vector<Index> lengths;
-    for (const Sequence& s : sequences) lengths.push_back(static_cast<Index>(s.size()));
-    return lengths;
-}
-
-inline PairBatch make_batch(std::span<const SequencePair> pairs) {
-    std::vector<Sequence> sources, targets;
-    for (const SequencePair& pair : pairs) {
-        sources.push_back(pair.source);
-        targets.push_back(pair.target);
-    }
-    return {padded(sources, {}, {}), padded(targets, {bos_id}, {}), padded(targets, {}, {eos_id}), lengths_of(sources)};
-}
 
 struct Seq2SeqOptions {
     Index source_vocabulary, target_vocabulary;
@@ -112,7 +68,7 @@ struct Seq2Seq : Module {
     Tensor logits(const Tensor& y) const { return output ? (*output)(y) : linear(y, source_embedding.weight); }
 
     /// The mean cross entropy of a batch's targets, each symbol predicted from those before it.
-    Tensor loss(const PairBatch& batch, Real label_smoothing = 0) const {
+    Tensor loss(const Batch& batch, Real label_smoothing = 0) const {
         const AttentionMask real = AttentionMask::lengths(batch.lengths);
         const Tensor memory = encode(batch.source, real);  // [B, Ts, E]
         const Tensor y =
@@ -135,8 +91,10 @@ struct Seq2Seq : Module {
 template <class Decode>
 auto decode_batch(const Seq2Seq& model, std::span<const Sequence> sources, Index max_length, const Decode& decode) {
     const no_grad off;
-    std::vector<Index> lengths = lengths_of(sources);
-    const Tensor memory = model.encode(padded(sources, {}, {}), AttentionMask::lengths(lengths));
+    std::vector<SequencePair> pairs;
+    for (const Sequence& source : sources) pairs.push_back({source, {}});
+    auto [source, unused_in, unused_out, lengths] = make_batch(pairs);
+    const Tensor memory = model.encode(source, AttentionMask::lengths(lengths));
     std::vector<DecoderLayerCache> caches = model.transformer.decoder.make_cache(memory, max_length + 1);
     const StepModel steps{.next =
                               [&](const Ids& tokens) {
@@ -182,7 +140,7 @@ inline std::vector<Sequence> translate(const Seq2Seq& model, std::span<const Seq
 template <class Label>
 HeatMap attention_map(const Seq2Seq& model, const SequencePair& pair, const Label& label) {
     const no_grad off;
-    const PairBatch batch = make_batch(std::span(&pair, 1));
+    const Batch batch = make_batch(std::vector<SequencePair>{pair});
     const Tensor memory = model.encode(batch.source, {});
     const Tensor weights =  // [Tt, Ts]
         mean(model.transformer.decoder.forward_with_weights(model.embed_target(batch.target_in), memory).memory_weights.back(),

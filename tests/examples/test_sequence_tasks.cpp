@@ -6,7 +6,6 @@
 #include <set>
 
 #include <support/batches.hpp>
-#include <support/random_sequences.hpp>
 #include <support/sequence_tasks.hpp>
 
 using namespace testing;
@@ -146,18 +145,4 @@ TEST_CASE("A batch is padded to its longest sequences and its targets stand one 
     CHECK(batch.target_in == ids_of({{bos_id, 6, pad_id}, {bos_id, 8, 9}, {bos_id, pad_id, pad_id}}));
     CHECK(batch.target_out == ids_of({{6, eos_id, pad_id}, {8, 9, eos_id}, {eos_id, pad_id, pad_id}}));
     CHECK(batch.lengths == std::vector<Index>{3, 1, 0});
-    CHECK(sequences_of(ids_of({{bos_id, 6, eos_id, 5}, {bos_id, 8, 9, pad_id}, {bos_id, eos_id, eos_id, 7}})) ==
-          std::vector<Sequence>{{6}, {8, 9, pad_id}, {}});
-}
-
-TEST_CASE("A batch of sequences has them as sources and as targets", "[examples]") {
-    Generator random(3);
-    const std::vector<Sequence> sequences = random_sequences(5, 7, 4, random);
-    const Batch batch = make_batch(sequences);
-    for (std::size_t b = 0; b < sequences.size(); ++b) {
-        CHECK(batch.lengths[b] == static_cast<Index>(sequences[b].size()));
-        CHECK(std::equal(sequences[b].begin(), sequences[b].end(), &batch.source(b, 0)));
-        CHECK(std::equal(sequences[b].begin(), sequences[b].end(), &batch.target_out(b, 0)));
-        CHECK(batch.target_out(b, sequences[b].size()) == eos_id);
-    }
 }

@@ -1,0 +1,83 @@
+// Sentence pairs to learn from and to be tested on: numbers in English and German words, and batches of encoded pairs.
+#pragma once
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <support/batches.hpp>
+#include <support/number_words.hpp>
+#include <support/pairs.hpp>
+#include <support/tokenizer.hpp>
+
+namespace examples {
+
+using Corpus = SplitPairs;  // training, validation, test
+
+/// Numbers from 0 to 999,999: `test` to be tested on and 200 to choose by, all alike; to learn from, others of 1 to 6 digits, most
+/// of them long.
+inline Corpus number_corpus(Index test, Generator& random) {
+    const auto in_words = [](Id number) { return SentencePair{english_words(number), german_words(number)}; };
+    Corpus corpus;
+    std::set<Id> held_out;
+    while (static_cast<Index>(held_out.size()) < test + 200) {
+        const Id number = randint(0, largest_number_in_words + 1, {}, random)();
+        if (!held_out.insert(number).second) continue;
+        (static_cast<Index>(corpus.test.size()) < test ? corpus.test : corpus.validation).push_back(in_words(number));
+    }
+    for (Id top = 10; top <= largest_number_in_words + 1; top *= 10)
+        for (const Id number : randint(top == 10 ? 0 : top / 10, top, {std::min<Id>(top, 60000)}, random))
+            if (!held_out.contains(number)) corpus.training.push_back(in_words(number));
+    return corpus;
+}
+
+/// Both sides of all pairs: one vocabulary is made for both languages, as in section 5.1 of "Attention Is All You Need".
+inline std::vector<std::string> texts_of(const std::vector<SentencePair>& pairs) {
+    std::vector<std::string> texts;
+    for (const auto& [source, target] : pairs) texts.insert(texts.end(), {source, target});
+    return texts;
+}
+
+inline std::vector<SequencePair> encode(const Tokenizer& tokenizer, const std::vector<SentencePair>& pairs) {
+    std::vector<SequencePair> encoded;
+    for (const auto& [source, target] : pairs) encoded.push_back({tokenizer.encode(source), tokenizer.encode(target)});
+    return encoded;
+}
+
+/// Batches without end: pairs are drawn at random, and those of like length put together.
+class Batches {
+public:
+    /// Throws ValueError without any pair.
+    Batches(std::vector<SequencePair> pairs, Index batch, Generator& random)
+        : pairs_(std::move(pairs)), batch_(batch), random_(random) {
+        if (pairs_.empty()) throw ValueError("Batches: expected at least one pair, got none");
+    }
+
+    Batch next() {
+        if (queue_.empty()) fill();
+        Batch batch = std::move(queue_.back());
+        queue_.pop_back();
+        return batch;
+    }
+
+private:
+    void fill() {
+        constexpr Index pool = 20;  // batches that are sorted together
+        std::vector<SequencePair> drawn;
+        for (const Id i : randint(0, static_cast<Id>(pairs_.size()), {pool * batch_}, random_))
+            drawn.push_back(pairs_[static_cast<std::size_t>(i)]);
+        std::ranges::stable_sort(drawn, {}, [](const SequencePair& p) { return p.source.size() + p.target.size(); });
+        for (auto at = drawn.begin(); at != drawn.end(); at += batch_) queue_.push_back(make_batch({at, at + batch_}));
+        for (std::size_t i = queue_.size(); i > 1; --i)
+            std::swap(queue_[i - 1], queue_[static_cast<std::size_t>(randint(0, static_cast<Id>(i), {}, random_)())]);
+    }
+
+    std::vector<SequencePair> pairs_;
+    Index batch_;
+    Generator& random_;
+    std::vector<Batch> queue_;
+};
+
+}  // namespace examples
