@@ -210,25 +210,28 @@ void backward_by_tile(const Backward& in, const AttentionGradients& d, Index wor
     const AttentionPlan& a = in.a;
     const Index query_tiles = tiles(a.queries, tile_rows), key_tiles = tiles(a.keys, tile_columns);
     if (d.q)
-        parallel_for(a.batch * a.heads * query_tiles, grain_of(work / std::max<Index>(1, query_tiles)), [&](Index begin, Index end) {
-            Scalar* room = workspace(backward_room);
-            for (Index item = begin; item < end; ++item) {
-                const Index b = item / query_tiles / a.heads, h = item / query_tiles % a.heads;
-                const Range queries = tile_of(item % query_tiles, tile_rows, a.queries), reach = keys_in_reach(a, b, queries);
-                for (Index j = reach.begin; j < reach.end; j += tile_columns)
-                    attend_backward(in, {d.q, nullptr, nullptr, nullptr}, b, h, queries,
-                                    {j, std::min(reach.end, j + tile_columns)}, room);
-            }
-        });
+        parallel_for(a.batch * a.heads * query_tiles, grain_of(work / std::max<Index>(1, query_tiles)),
+                     [&](Index begin, Index end) {
+                         Scalar* room = workspace(backward_room);
+                         for (Index item = begin; item < end; ++item) {
+                             const Index b = item / query_tiles / a.heads, h = item / query_tiles % a.heads;
+                             const Range queries = tile_of(item % query_tiles, tile_rows, a.queries),
+                                         reach = keys_in_reach(a, b, queries);
+                             for (Index j = reach.begin; j < reach.end; j += tile_columns)
+                                 attend_backward(in, {d.q, nullptr, nullptr, nullptr}, b, h, queries,
+                                                 {j, std::min(reach.end, j + tile_columns)}, room);
+                         }
+                     });
     if (d.k || d.v)
-        parallel_for(a.batch * a.kv_heads * key_tiles, grain_of(work / std::max<Index>(1, key_tiles)), [&](Index begin, Index end) {
-            Scalar* room = workspace(backward_room);
-            for (Index item = begin; item < end; ++item) {
-                const Index b = item / key_tiles / a.kv_heads, kv = item / key_tiles % a.kv_heads;
-                const Range keys = tile_of(item % key_tiles, tile_columns, keys_of(a, b));
-                if (!keys.empty()) from_keys(in, {nullptr, d.k, d.v, nullptr}, b, kv, keys, room);
-            }
-        });
+        parallel_for(a.batch * a.kv_heads * key_tiles, grain_of(work / std::max<Index>(1, key_tiles)),
+                     [&](Index begin, Index end) {
+                         Scalar* room = workspace(backward_room);
+                         for (Index item = begin; item < end; ++item) {
+                             const Index b = item / key_tiles / a.kv_heads, kv = item / key_tiles % a.kv_heads;
+                             const Range keys = tile_of(item % key_tiles, tile_columns, keys_of(a, b));
+                             if (!keys.empty()) from_keys(in, {nullptr, d.k, d.v, nullptr}, b, kv, keys, room);
+                         }
+                     });
 }
 
 /// Σ dO ∘ O over each row, [B, H, Tq].
