@@ -9,6 +9,7 @@
 
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/kernels/attention.hpp>
+#include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/dropout.hpp>
@@ -118,6 +119,18 @@ kernels::OverScores<const T> over_scores(const Array& array, const AttentionShap
     return result;
 }
 
+/// Whether the first `rows` rows of x [B, H, capacity, D] hold finite numbers alone.
+bool first_are_finite(const Tensor& x, Index rows) {
+    for (Index i = 0; i < x.size(0) * x.size(1); ++i)
+        if (!kernels::simd().all_finite(x.data() + i * x.size(2) * x.size(3), rows * x.size(3))) return false;
+    return true;
+}
+
+/// Whether the kernel may run: a masked pair is silenced by a weight of 0, which NaN and infinity survive.
+bool may_multiply(const Tensor& q, const Tensor& k, const Tensor& v, Index keys, const AttentionMask::Parts& parts) {
+    return !parts.excludes() || (all_finite(q) && first_are_finite(k, keys) && first_are_finite(v, keys));
+}
+
 /// What the kernel is told. Points into the parts, which must outlive it.
 kernels::AttentionPlan plan_of(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                                const AttentionMask::Parts& parts, const AttentionOptions& options, kernels::PhiloxKey key) {
@@ -203,8 +216,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     const AttentionShape shape{q.size(0), q.size(1), q.size(2), k.size(2)};
     Kept kept{shape, options, options.mask.parts(shape), {}, {}};
     const AttentionMask::Parts& parts = kept.parts;
-    if (parts.excludes() && !(all_finite(q) && all_finite(k) && all_finite(v)))
-        return written_out(q, k, v, parts.bias, options).output;  // which does not multiply by 0 what may not be read
+    if (!may_multiply(q, k, v, shape.keys, parts)) return written_out(q, k, v, parts.bias, options).output;
 
     if (options.training && options.dropout > 0) kept.key = options.generator->take(Shape(shape).numel());
     Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)});
@@ -227,7 +239,7 @@ Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, c
     const bool recorded = grad_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad() ||
                                              (parts.bias && parts.bias.requires_grad()));
     const bool drops = options.training && options.dropout > 0;
-    if (recorded || drops || (parts.excludes() && !(all_finite(q) && all_finite(k) && all_finite(v))))
+    if (recorded || drops || !may_multiply(q, k, v, keys, parts))
         return scaled_dot_product_attention(q, slice(k, 2, 0, keys), slice(v, 2, 0, keys), options);
     Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)}), lse = Tensor::empty(q.shape().slice(0, 3));
     kernels::attention(plan_of(q, k, v, shape, parts, options, {}), q.data(), k.data(), v.data(), y.raw(), lse.raw());

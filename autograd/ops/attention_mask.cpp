@@ -114,6 +114,9 @@ AttentionMask::Parts AttentionMask::parts(const AttentionShape& shape) const {
         if (band.first) parts.first = std::max(parts.first, offset + *band.first);
         if (band.last) parts.last = std::min(parts.last, offset + *band.last);
     }
+    // A band that reaches from every query to every key is none: a step of decoding, for one, sees all that came before.
+    if (parts.first <= 1 - shape.queries) parts.first = -Parts::unbounded;
+    if (parts.last >= shape.keys - 1) parts.last = Parts::unbounded;
     const auto also = [&](const Condition& part) { parts.allowed = parts.allowed ? *parts.allowed & part : part; };
     for (const Condition& part : allowed_) {
         check_fits("allow", part.shape(), shape);
@@ -152,7 +155,7 @@ std::optional<Condition> AttentionMask::allowed(const AttentionShape& shape) con
     const Parts parts = this->parts(shape);
     std::optional<Condition> result = parts.allowed;
     const auto also = [&](const Condition& part) { result = result ? *result & part : part; };
-    if (!bands_.empty()) {
+    if (parts.first > -Parts::unbounded || parts.last < Parts::unbounded) {
         Condition band(Shape{shape.queries, shape.keys});
         bool* next = band.raw();
         for (Index i = 0; i < shape.queries; ++i)
