@@ -108,7 +108,7 @@ DecoderLayerResult TransformerDecoderLayer::forward_with_weights(const Tensor& x
                                                                  const AttentionMask& self_mask,
                                                                  const AttentionMask& memory_mask) const {
     DecoderLayerResult result;
-    const auto keep = [](AttentionResult attended, Tensor& weights) {
+    const auto keep = [](const AttentionResult& attended, Tensor& weights) {
         weights = attended.weights;
         return attended.output;
     };

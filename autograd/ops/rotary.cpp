@@ -56,14 +56,12 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& cos, const Tensor& sin, R
     return record("rotary_embedding", y, wrt(x, [=](const Tensor& dy) { return rotary_embedding(dy, cos, -sin, layout); }),
                   wrt(cos,
                       [=](const Tensor& dy) {
-                          const auto [p, q] = pairs_of(dy, half, layout);
-                          const auto [a, b] = pairs_of(x, half, layout);
-                          return p * a + q * b;
+                          const Pairs d = pairs_of(dy, half, layout), u = pairs_of(x, half, layout);
+                          return d.a * u.a + d.b * u.b;
                       }),
                   wrt(sin, [=](const Tensor& dy) {
-                      const auto [p, q] = pairs_of(dy, half, layout);
-                      const auto [a, b] = pairs_of(x, half, layout);
-                      return q * a - p * b;
+                      const Pairs d = pairs_of(dy, half, layout), u = pairs_of(x, half, layout);
+                      return d.b * u.a - d.a * u.b;
                   }));
 }
 

@@ -93,8 +93,9 @@ auto decode_batch(const Seq2Seq& model, std::span<const Sequence> sources, Index
     const no_grad off;
     std::vector<SequencePair> pairs;
     for (const Sequence& source : sources) pairs.push_back({source, {}});
-    auto [source, unused_in, unused_out, lengths] = make_batch(pairs);
-    const Tensor memory = model.encode(source, AttentionMask::lengths(lengths));
+    const Batch batch = make_batch(pairs);
+    std::vector<Index> lengths = batch.lengths;
+    const Tensor memory = model.encode(batch.source, AttentionMask::lengths(lengths));
     std::vector<DecoderLayerCache> caches = model.transformer.decoder.make_cache(memory, max_length + 1);
     const StepModel steps{.next =
                               [&](const Ids& tokens) {

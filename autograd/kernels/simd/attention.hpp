@@ -49,7 +49,7 @@ inline void mask_row(const ScoreTile& t, Index row, const Columns& c, Scalar* s)
             const Index distance = row + t.place - j;
             s[j] -= t.slope * static_cast<Scalar>(distance < 0 ? -distance : distance);
         }
-    if (t.allowed) {
+    if (t.allowed != nullptr) {
         const bool* allowed = t.allowed + row * t.allowed_row;
         for (Index j = c.begin; j < c.end; ++j) s[j] = allowed[j * t.allowed_column] ? s[j] : -infinity;
     }
