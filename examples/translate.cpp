@@ -33,12 +33,19 @@ Corpus file_corpus(const Options& o, std::uint64_t seed) {
     return {split.training, split.validation, split.test};
 }
 
+/// The mean loss on pairs that are not learned from.
+Real validation_loss(const Seq2Seq& model, const std::vector<SequencePair>& pairs) {
+    const no_grad off;
+    return model.loss(make_batch(pairs)).item();
+}
+
 /// Adam and the schedule of the paper (section 5.3), until the steps or the minutes are used up.
-void train(Seq2Seq& model, Batches& batches, const Options& o) {
+void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validation, const Options& o) {
     Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup, .factor = o.lr_factor});
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
     Progress progress(o.steps);
+    if (validation.size() > 200) validation.resize(200);
     for (Index step = 1; step <= o.steps && progress.seconds() < 60 * o.minutes; ++step) {
         const Tensor loss = model.loss(batches.next(), o.label_smoothing);
         optimizer.zero_grad();
@@ -50,6 +57,9 @@ void train(Seq2Seq& model, Batches& batches, const Options& o) {
         progress.update(step, loss.item());
     }
     average.swap();
+    model.eval();
+    progress.finish();
+    if (!validation.empty()) fmt::print("validation loss {:.4f} nats per token\n", validation_loss(model, validation));
 }
 
 struct Translations {
@@ -107,9 +117,7 @@ int run(Options o, std::uint64_t seed) {
     fmt::print("A Transformer of {} parameters and {} tokens learns from {} pairs; {} are held out.\n", model.num_parameters(),
                vocabulary, corpus.training.size(), corpus.test.size());
     Batches batches(encode(tokenizer, corpus.training), o.batch, batching);
-    train(model, batches, o);
-
-    model.eval();
+    train(model, batches, encode(tokenizer, corpus.validation), o);
     const Translations t = translate_all(model, tokenizer, corpus.test, o);
     const auto example = std::ranges::max_element(t.outputs, {}, &std::string::size) - t.outputs.begin();
     show(model, tokenizer, t, numbers ? static_cast<std::size_t>(example) : 0, o.svg);

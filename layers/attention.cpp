@@ -78,9 +78,11 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
                       "MultiHeadAttention: expected one batch, and as many keys as values, got query {}, key {} and value {}",
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
-    return {turned(split_heads(q_proj(query), num_heads), 0),                          // [B, H, Tq, D]
-            turned(split_heads(k_proj(readable(key, mask, shape)), num_kv_heads), 0),  // [B, Hkv, Tk, D]
-            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};          // [B, Hkv, Tk, D]
+    const Index ahead = key.size(1) - query.size(1);  // of the last query the last key, as masks have it
+    return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),  // [B, H, Tq, D]
+            turned(split_heads(k_proj(readable(key, mask, shape)), num_kv_heads),
+                   std::max<Index>(0, -ahead)),                                // [B, Hkv, Tk, D]
+            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};  // [B, Hkv, Tk, D]
 }
 
 AttentionOptions MultiHeadAttention::options(const AttentionMask& mask) const {
@@ -125,10 +127,9 @@ Tensor MultiHeadAttention::forward(const Tensor& x, KeyValueCache& cache, const 
     return attend_to(cache, x, first, mask);
 }
 
-Tensor MultiHeadAttention::forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask,
-                                      Index first) const {
+Tensor MultiHeadAttention::forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask) const {
     check_sequence("query", query, q_proj);
-    return attend_to(memory, query, first, mask & own_mask);
+    return attend_to(memory, query, std::max<Index>(0, memory.length - query.size(1)), mask & own_mask);
 }
 
 Tensor MultiHeadAttention::attend_to(const KeyValueCache& cache, const Tensor& x, Index first,

@@ -16,8 +16,9 @@ struct MultiHeadAttentionOptions {
     Index kdim = 0;          ///< width of the keys; 0 means embed_dim
     Index vdim = 0;          ///< width of the values; 0 means embed_dim
     Index num_kv_heads = 0;  ///< heads of keys and values, each shared by several of the queries; 0: num_heads
-    std::optional<RotaryOptions> rotary = {};   ///< turns queries and keys by their positions
-    bool alibi = false;                         ///< subtracts a slope times the distance from the scores; AttentionMask::alibi
+    std::optional<RotaryOptions> rotary =
+        {};              ///< turns queries and keys by their positions; the last query stands at the last key
+    bool alibi = false;  ///< subtracts a slope times the distance from the scores; AttentionMask::alibi
     Index window_left = -1, window_right = -1;  ///< how far a query sees to either side, −1 for all; AttentionMask::window
     Real softcap = 0;                           ///< c > 0 bounds the scores to ±c
     std::optional<Real> scale = {};             ///< of the scores; 1/√D if not given
@@ -60,8 +61,8 @@ struct MultiHeadAttention : Module {
     /// Self-attention of positions x [B, T, E] that go on from those in the cache, which takes them in: the output is that of
     /// the last T positions of a full pass. `mask` is over all positions seen. Throws ShapeError, and as KeyValueCache::append.
     Tensor forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& mask = AttentionMask::causal()) const;
-    /// Attention of queries at positions `first` on to a memory that is all in the cache. Throws ShapeError.
-    Tensor forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask = {}, Index first = 0) const;
+    /// Attention to a memory of at least as many positions that is all in the cache. Throws ShapeError.
+    Tensor forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask = {}) const;
     void visit(Visitor& v) override;
 
 private:

@@ -22,6 +22,18 @@ void check_request(const char* operation, const StepModel& model, const Ids& pro
     check<ValueError>(options.max_length >= 0, "{}: expected max_length >= 0, got {}", operation, options.max_length);
 }
 
+/// The model's next logits, one row for each of `rows` sequences.
+Tensor next_logits(const char* operation, const StepModel& model, const Ids& tokens) {
+    const auto rows = static_cast<Index>(tokens.shape(0));
+    const Tensor logits = model.next(tokens);
+    check<ShapeError>(logits.defined() && logits.dim() == 2 && logits.size(0) == rows && logits.size(1) > 0,
+                      "{}: expected logits [{}, V] of the next token, got {}", operation, rows,
+                      logits.defined() ? logits.shape() : Shape());
+    check<ValueError>(std::ranges::none_of(logits.values(), [](Scalar x) { return std::isnan(x); }),
+                      "{}: expected logits without NaN", operation);
+    return logits;
+}
+
 Ids column(const std::vector<Id>& values) {
     Ids ids = make_array<Id>({static_cast<Index>(values.size()), 1});
     std::copy(values.begin(), values.end(), ids.data());
@@ -36,15 +48,15 @@ Ids row(const std::vector<Id>& values) {
 
 /// Writes sequences with choose(logits [B, V]) → the next tokens; rows that have ended leave the batch.
 template <class Choose>
-std::vector<TokenSequence> decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options,
-                                  const Choose& choose) {
+std::vector<TokenSequence> decode(const char* operation, const StepModel& model, const Ids& prompt,
+                                  const GenerateOptions& options, const Choose& choose) {
     const no_grad off;
     std::vector<TokenSequence> written(prompt.shape(0));
     std::vector<std::size_t> active(written.size());
     std::iota(active.begin(), active.end(), std::size_t{0});
     Ids feed = prompt;
     for (Index t = 0; t < options.max_length && !active.empty(); ++t) {
-        const std::vector<Id> chosen = choose(model.next(feed));
+        const std::vector<Id> chosen = choose(next_logits(operation, model, feed));
         std::vector<Id> kept, tokens;
         std::vector<std::size_t> going_on;
         for (std::size_t i = 0; i < active.size(); ++i) {
@@ -136,10 +148,12 @@ std::vector<std::size_t> advance(Search& search, const Scalar* next, Index vocab
     const auto beams = static_cast<std::size_t>(beam.beams);
     std::vector<Beam> live;
     std::vector<std::size_t> from;
-    for (const Step& step : best_steps(search.live, next, vocabulary, 2 * beams)) {
+    const std::vector<Step> steps = best_steps(search.live, next, vocabulary, 2 * beams);
+    for (std::size_t rank = 0; rank < steps.size(); ++rank) {
+        const Step& step = steps[rank];
         TokenSequence tokens = search.live[step.from].tokens;
-        if (step.token == options.end) {
-            search.ended.push_back({tokens, normalised(step.log_probability, tokens.size() + 1, beam)});
+        if (step.token == options.end) {  // counts if it is among the best, as any other token
+            if (rank < beams) search.ended.push_back({tokens, normalised(step.log_probability, tokens.size() + 1, beam)});
             continue;
         }
         if (live.size() == beams) continue;
@@ -150,7 +164,7 @@ std::vector<std::size_t> advance(Search& search, const Scalar* next, Index vocab
     keep_best(search.ended, beams);
     search.live = std::move(live);
     // A longer sequence is less likely, but a penalty above 0 forgives length: the most it can forgive is at the longest.
-    const auto longest = static_cast<std::size_t>(options.max_length) + 1;
+    const auto longest = static_cast<std::size_t>(options.max_length);
     const bool done =
         search.ended.size() == beams && !search.live.empty() &&
         normalised(search.live[0].log_probability, beam.length_penalty > 0 ? longest : search.live[0].tokens.size() + 1,
@@ -170,7 +184,7 @@ std::vector<std::size_t> advance(Search& search, const Scalar* next, Index vocab
 
 std::vector<TokenSequence> greedy_decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options) {
     check_request("greedy_decode", model, prompt, options);
-    return decode(model, prompt, options, likeliest);
+    return decode("greedy_decode", model, prompt, options, likeliest);
 }
 
 std::vector<TokenSequence> sample_decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options,
@@ -179,9 +193,9 @@ std::vector<TokenSequence> sample_decode(const StepModel& model, const Ids& prom
     check<ValueError>(o.temperature >= 0, "sample_decode: expected a temperature of at least 0, got {}", o.temperature);
     check<ValueError>(o.top_k >= 0, "sample_decode: expected top_k >= 0, got {}", o.top_k);
     check<ValueError>(o.top_p > 0 && o.top_p <= 1, "sample_decode: expected top_p in (0, 1], got {}", o.top_p);
-    if (o.temperature == 0) return decode(model, prompt, options, likeliest);
-    return decode(model, prompt, options, [&](const Tensor& logits) {
-        const Tensor p = softmax(logits / o.temperature);  // [B, V]
+    if (o.temperature == 0) return decode("sample_decode", model, prompt, options, likeliest);
+    return decode("sample_decode", model, prompt, options, [&](const Tensor& logits) {
+        const Tensor p = softmax((logits - amax(logits, -1, true)) / o.temperature);  // [B, V]; without overflow
         const Tensor u = rand({p.size(0)}, *o.generator);
         std::vector<Id> chosen;
         for (Index b = 0; b < p.size(0); ++b)
@@ -202,7 +216,7 @@ std::vector<Hypothesis> beam_search(const StepModel& model, const Ids& prompt, c
     for (std::size_t b = 0; b < best.size(); ++b) searches.push_back({b, {{{}, 0}}, {}});
     Ids feed = prompt;
     for (Index t = 0; t < options.max_length && !searches.empty(); ++t) {
-        const Tensor next = log_softmax(model.next(feed));  // [beams of all sentences, V]
+        const Tensor next = log_softmax(next_logits("beam_search", model, feed));  // [beams of all sentences, V]
         std::vector<Search> going_on;
         std::vector<Id> rows, tokens;
         std::size_t first = 0;  // row of a sentence

@@ -28,13 +28,13 @@ struct GenerateOptions {
 };
 
 /// Goes on from a prompt [B, T] with the likeliest token each time; each sequence stops by itself. Returns what was written for
-/// each row, without prompt and end. Throws ShapeError, ValueError.
+/// each row, without prompt and end. Throws ShapeError, also for logits of another shape, and ValueError, also for logits of NaN.
 std::vector<TokenSequence> greedy_decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options = {});
 
 struct SampleOptions {
     Real temperature = 1;  ///< logits are divided by it; 0 takes the likeliest
     Index top_k = 0;       ///< draw among the k likeliest tokens; 0 for all
-    Real top_p = 1;        ///< draw among the likeliest tokens that hold this share of the probability (Holtzman et al. 2020)
+    Real top_p = 1;        ///< draw among the likeliest tokens that hold this share of all probability (Holtzman et al. 2020)
     Generator* generator = &default_generator();
 };
 

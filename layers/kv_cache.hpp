@@ -6,6 +6,8 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// Room for `capacity` positions of B sequences, of which the first `length` are taken. Copies share their memory.
+///
+/// All rows are of one length: shorter prompts are padded at the front, and the padding masked with AttentionMask::keys.
 struct KeyValueCache {
     Tensor keys;    // [B, Hkv, capacity, D]
     Tensor values;  // [B, Hkv, capacity, Dv]

@@ -1,6 +1,9 @@
 // The Transformer, layer by layer; see transformer.hpp.
 #include <tapehead/layers/transformer.hpp>
 
+#include <exception>
+#include <list>
+
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/layers/init.hpp>
@@ -43,6 +46,22 @@ ModuleList<L> make_layers(Index count, const TransformerOptions& options) {
     for (Index i = 0; i < count; ++i) layers.push_back(L(options));
     return layers;
 }
+
+/// Puts a cache back to its length if an exception passes.
+class Rollback {
+public:
+    explicit Rollback(KeyValueCache& cache) : cache_(cache), length_(cache.length) {}
+    Rollback(const Rollback&) = delete;
+    Rollback& operator=(const Rollback&) = delete;
+    ~Rollback() {
+        if (std::uncaught_exceptions() > exceptions_) cache_.length = length_;
+    }
+
+private:
+    KeyValueCache& cache_;
+    Index length_;
+    int exceptions_ = std::uncaught_exceptions();
+};
 
 void check_caches(const char* who, std::size_t caches, std::size_t layers) {
     check<ValueError>(caches == layers, "{}: expected a cache for each of {} layers, got {}", who, layers, caches);
@@ -126,6 +145,7 @@ DecoderLayerCache TransformerDecoderLayer::make_cache(const Tensor& memory, Inde
 
 Tensor TransformerDecoderLayer::forward(const Tensor& x, DecoderLayerCache& cache, const AttentionMask& self_mask,
                                         const AttentionMask& memory_mask) const {
+    const Rollback unless_done(cache.self);
     return sublayers(
         x, [&](const Tensor& h) { return self_attention.forward(h, cache.self, self_mask); },
         [&](const Tensor& h) { return cross_attention.forward_to(h, cache.memory, memory_mask); });
@@ -158,8 +178,12 @@ std::vector<KeyValueCache> TransformerEncoder::make_cache(Index batch, Index cap
 
 Tensor TransformerEncoder::forward(const Tensor& input, std::vector<KeyValueCache>& caches, const AttentionMask& mask) const {
     check_caches("TransformerEncoder", caches.size(), layers.size());
+    std::list<Rollback> unless_done;
     Tensor x = input;
-    for (std::size_t i = 0; i < layers.size(); ++i) x = layers[i].forward(x, caches[i], mask);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        unless_done.emplace_back(caches[i]);
+        x = layers[i].forward(x, caches[i], mask);
+    }
     return norm ? (*norm)(x) : x;
 }
 
@@ -200,8 +224,12 @@ std::vector<DecoderLayerCache> TransformerDecoder::make_cache(const Tensor& memo
 Tensor TransformerDecoder::forward(const Tensor& input, std::vector<DecoderLayerCache>& caches, const AttentionMask& self_mask,
                                    const AttentionMask& memory_mask) const {
     check_caches("TransformerDecoder", caches.size(), layers.size());
+    std::list<Rollback> unless_done;
     Tensor x = input;
-    for (std::size_t i = 0; i < layers.size(); ++i) x = layers[i].forward(x, caches[i], self_mask, memory_mask);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        unless_done.emplace_back(caches[i].self);
+        x = layers[i].forward(x, caches[i], self_mask, memory_mask);
+    }
     return norm ? (*norm)(x) : x;
 }
 

@@ -84,17 +84,17 @@ void fill_keep(const AttentionPlan& a, Index b, Index h, Range queries, Range ke
 /// One matrix product within the tiles of attention: op(A) op(B), added to C if so said.
 void multiply(bool transpose_a, bool transpose_b, Index m, Index n, Index k, Scalar alpha, const Scalar* a, Index lda,
               const Scalar* b, Index ldb, bool add, Scalar* c, Index ldc) {
-    gemm({.transpose_a = transpose_a,
-          .transpose_b = transpose_b,
-          .m = m,
-          .n = n,
-          .k = k,
-          .lda = lda,
-          .ldb = ldb,
-          .ldc = ldc,
-          .alpha = alpha,
-          .beta = static_cast<Scalar>(add)},
-         a, b, c);
+    gemm_on_this_thread({.transpose_a = transpose_a,
+                         .transpose_b = transpose_b,
+                         .m = m,
+                         .n = n,
+                         .k = k,
+                         .lda = lda,
+                         .ldb = ldb,
+                         .ldc = ldc,
+                         .alpha = alpha,
+                         .beta = static_cast<Scalar>(add)},
+                        a, b, c);
 }
 
 /// The output of one tile of queries, gathered over tiles of keys; `room` holds two tiles and rows of values.

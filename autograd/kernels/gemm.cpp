@@ -48,6 +48,14 @@ void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     blas_gemm(g, a, b, c);
 }
 
+void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    if (omp_in_parallel()) return blas_gemm(g, a, b, c);
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    blas_gemm(g, a, b, c);
+    omp_set_num_threads(threads);
+}
+
 void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b, const Index* b_offsets,
                   Scalar* c, Index c_stride) {
     constexpr Index worth_a_thread = 64 * 64 * 64, fills_all_threads = 512 * 512 * 512;  // multiplications

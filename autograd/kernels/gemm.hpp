@@ -16,6 +16,10 @@ struct Gemm {
 /// C = α op(A) op(B) + β C
 void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c);
 
+/// The same on the calling thread alone, for loops that share out the work themselves: its sums are in one order whatever the
+/// number of threads.
+void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c);
+
 /// The same for `batch` products, whose operands start at a + a_offsets[i], b + b_offsets[i], c + i c_stride.
 ///
 /// Small products run side by side on the threads, large ones one after another on all of them.

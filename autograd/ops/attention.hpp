@@ -37,7 +37,8 @@ struct AttentionSteps {
 /// q [B, H, Tq, D], k [B, Hkv, Tk, D], v [B, Hkv, Tk, Dv] → [B, H, Tq, Dv]; each of the Hkv key-value heads serves H / Hkv query
 /// heads in turn. A query that may attend to nothing gets 0 with gradient 0. A key or value is not read by a query that may not
 /// attend to it: a NaN there reaches no output and no gradient. Memory grows with T: a fused kernel keeps the output and one number
-/// for each query, and makes the weights anew in the backward pass (Dao et al. 2022). Throws ShapeError, ValueError.
+/// for each query, and makes the weights anew in the backward pass (Dao et al. 2022). Where a mask excludes pairs and q, k or v hold
+/// a NaN or infinity the written-out path runs, pair by pair, in memory that grows with Tq Tk D. Throws ShapeError, ValueError.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 /// Attention of the queries to the first `keys` rows of k and v alone, which are read where they are: what a key-value cache holds.

@@ -38,7 +38,7 @@ std::vector<Real> alibi_slopes(Index heads) {
 
 AttentionMask AttentionMask::causal(Index offset) {
     AttentionMask mask;
-    mask.bands_.push_back({.first = {}, .last = 0, .offset = offset});
+    mask.bands_.push_back({.first = {}, .last = 0, .offset = std::clamp(offset, -Parts::unbounded, Parts::unbounded)});
     return mask;
 }
 
@@ -48,8 +48,8 @@ AttentionMask AttentionMask::window(Index left, Index right) {
                       "and {}",
                       left, right);
     Band band;
-    if (left >= 0) band.first = -left;
-    if (right >= 0) band.last = right;
+    if (left >= 0) band.first = -std::min(left, Parts::unbounded);
+    if (right >= 0) band.last = std::min(right, Parts::unbounded);
     AttentionMask mask;
     mask.bands_.push_back(band);
     return mask;

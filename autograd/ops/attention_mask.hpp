@@ -37,7 +37,7 @@ public:
     /// Added to the scores, differentiable: [Tq, Tk], or [B, H, Tq, Tk] with 1 for an axis that it does not depend on.
     static AttentionMask bias(const Tensor& bias);
 
-    /// −m |i' − j| added to the scores of each head, with the slopes m = 2^(−8/H), 2^(−16/H), ... (Press et al. 2022, section 3; for
+    /// −m |i' − j|, i' = i + Tk − Tq, added to the scores of each head, with the slopes m = 2^(−8/H), 2^(−16/H), ... (Press et al. 2022, section 3; for
     /// an H that is no power of two those of the next smaller one, then every second of the next larger one).
     static AttentionMask alibi();
     /// The same with slopes of one's own, one for each head. Throws ValueError for one that is not finite.
@@ -71,7 +71,8 @@ public:
 
         /// Whether there may be pairs that do not meet.
         bool excludes() const { return first > -unbounded || last < unbounded || !lengths.empty() || allowed; }
-        static constexpr Index unbounded = Index{1} << 40;  ///< beyond any distance between a query and a key
+        static constexpr Index unbounded = Index{1}
+                                           << 40;  ///< beyond any distance between a query and a key; bounds are cut to it
     };
     /// Throws ShapeError for parts that do not fit the shape, ValueError for lengths beyond the keys.
     Parts parts(const AttentionShape& shape) const;

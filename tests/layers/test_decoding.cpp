@@ -172,6 +172,32 @@ TEST_CASE("a cache refuses what does not fit and stays as it was") {
     CHECK_THROWS_AS(KeyValueCache(-1, 1, 1, 1, 1), ValueError);
 }
 
+TEST_CASE("a step that throws in a later part of a stack leaves every cache as it was") {
+    const no_grad off;
+    TransformerDecoder decoder(small(false));
+    decoder.eval();
+    auto state = decoder.make_cache(numbers({2, 5, E}, 2), 4);
+    CHECK_THROWS_AS(decoder.forward(numbers({2, 1, E}), state, AttentionMask::causal(), AttentionMask::lengths({1, 2, 3})),
+                    ShapeError);
+    CHECK(state[0].self.length == 0);
+    TransformerEncoder encoder(small(false));
+    encoder.eval();
+    auto caches = encoder.make_cache(2, 4);
+    caches[1] = encoder.layers[1].self_attention.make_cache(2, 0);
+    CHECK_THROWS_AS(encoder.forward(numbers({2, 1, E}), caches), ValueError);
+    CHECK(caches[0].length == 0);
+}
+
+TEST_CASE("fewer queries than keys stand at the last keys, for every scheme of positions") {
+    const Tensor x = numbers({1, 5, E});
+    for (const auto& [name, options] : schemes()) {
+        INFO(name);
+        const MultiHeadAttention m(E, H, options);
+        check_close(m(slice(x, 1, 3), x, x, AttentionMask::causal()).detach(),
+                    slice(m(x, AttentionMask::causal()), 1, 3).detach());
+    }
+}
+
 TEST_CASE("multi-head attention with fewer key-value heads has the parameters of the formula, and all get gradients") {
     MultiHeadAttention m(E, H, {.num_kv_heads = 2});
     CHECK(m.num_parameters() == 2 * (E * E + E) + 2 * (E * E / 2 + E / 2));

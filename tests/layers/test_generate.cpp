@@ -117,7 +117,7 @@ TEST_CASE("beam search finds the likeliest sequence where greedy decoding does n
     for (const double alpha : {0.0, 0.6, 1.0}) {
         Chain chain = tricky();
         const auto found =
-            beam_search(chain.model(), prompt({1, 2, 3}), {.max_length = 4, .end = 0}, {.beams = 4, .length_penalty = alpha});
+            beam_search(chain.model(), prompt({1, 2, 3}), {.max_length = 4, .end = 0}, {.beams = 40, .length_penalty = alpha});
         for (const Id start : {1, 2, 3}) {
             const auto [tokens, score] = best_of_all(tricky(), start, 4, alpha);
             INFO("start " << start << ", alpha " << alpha);
@@ -134,6 +134,21 @@ TEST_CASE("one beam without a length penalty is greedy decoding") {
         beam_search(chain.model(), prompt({1, 3}), {.max_length = 5, .end = 0}, {.beams = 1, .length_penalty = 0});
     const auto greedy = greedy_decode(again.model(), prompt({1, 3}), {.max_length = 5, .end = 0});
     for (std::size_t i = 0; i < greedy.size(); ++i) CHECK(found[i].tokens == greedy[i]);
+}
+
+TEST_CASE("a runner-up that ends does not end a single beam") {
+    Chain chain{.after = {{1, 0}, {0.4, 0.6}}, .rows = {}};
+    const auto found = beam_search(chain.model(), prompt({1}), {.max_length = 3, .end = 0}, {.beams = 1, .length_penalty = 0});
+    CHECK(found[0].tokens == TokenSequence{1, 1, 1});
+}
+
+TEST_CASE("logits of another shape, or of NaN, are refused") {
+    const auto giving = [](const Tensor& logits) { return StepModel{[=](const Ids&) { return logits; }, [](const Ids&) {}}; };
+    for (const Tensor& wrong : {zeros({1, 3}), zeros({2, 0}), zeros({2}), Tensor()}) {
+        CHECK_THROWS_AS(greedy_decode(giving(wrong), prompt({1, 1})), ShapeError);
+        CHECK_THROWS_AS(beam_search(giving(wrong), prompt({1, 1})), ShapeError);
+    }
+    CHECK_THROWS_AS(sample_decode(giving(full({2, 3}, std::nan(""))), prompt({1, 1})), ValueError);
 }
 
 TEST_CASE("decoding refuses requests that make no sense") {

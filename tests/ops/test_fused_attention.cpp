@@ -137,7 +137,7 @@ TEST_CASE("rows that see nothing between rows that do stay 0, across tiles") {
 
 TEST_CASE("outputs and gradients of attention are the same bits on any number of threads") {
     const int threads = num_threads();
-    for (const AttentionShape& s : {AttentionShape{2, 4, 150, 150}, {1, 1, 300, 520}}) {
+    for (const AttentionShape& s : {AttentionShape{2, 4, 150, 150}, {1, 1, 300, 520}, {1, 1, 200, 200}, {1, 2, 60, 60}}) {
         std::vector<std::vector<Tensor>> results;
         for (const int n : {1, 2, 3}) {
             set_num_threads(n);
@@ -151,6 +151,15 @@ TEST_CASE("outputs and gradients of attention are the same bits on any number of
             for (const auto& other : {results[1], results[2]})
                 CHECK(std::equal(other[i].values().begin(), other[i].values().end(), results[0][i].values().begin()));
     }
+}
+
+TEST_CASE("bounds of a mask beyond all numbers are no bounds") {
+    const Index huge = std::numeric_limits<Index>::max();
+    const Tensor v = ones({1, 1, 4, 1});
+    for (const AttentionMask& mask :
+         {AttentionMask::window(1, huge), AttentionMask::window(huge, huge), AttentionMask::causal(huge),
+          AttentionMask::causal(huge) & AttentionMask::window(huge, 0)})
+        check_close(scaled_dot_product_attention(ones({1, 1, 1, 1}), v, v, {.mask = mask}), ones({1, 1, 1, 1}));
 }
 
 TEST_CASE("only the gradients that are wanted are made") {
