@@ -19,7 +19,7 @@ namespace {
 struct Options {
     std::string pairs, svg;
     Index vocabulary = 0, max_characters = 100, test = 2000, beams = 1;
-    Index steps = 3000, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
+    Index steps = 0, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
     Real minutes = 10, dropout = -1, label_smoothing = 0.1, lr_factor = 1;
     bool characters = false, separate = false;
 };
@@ -100,6 +100,7 @@ void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& 
 int run(Options o, std::uint64_t seed) {
     Generator choosing(seed + (std::uint64_t{1} << 32)), batching(seed + (std::uint64_t{2} << 32));  // streams of their own
     const bool numbers = o.pairs.empty();
+    if (o.steps == 0) o.steps = numbers ? 2500 : 6000;
     if (o.vocabulary == 0) o.vocabulary = numbers ? 360 : 4000;
     if (o.dropout < 0) o.dropout = numbers ? 0 : 0.1;
     const Corpus corpus = numbers ? number_corpus(o.test, choosing) : file_corpus(o, seed);
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
     program.option("--max-characters", o.max_characters, "Longer sentences are left out")->check(between(1));
     program.option("--test", o.test, "Numbers to be tested on")->check(between(1, 100000));
     program.option("--beams", o.beams, "Beams of the search; 1 takes the likeliest token each time")->check(between(1, 100));
-    program.option("--steps", o.steps, "Training steps")->check(between(1));
+    program.option("--steps", o.steps, "Training steps; 0 for 2500 with numbers, 6000 with a file")->check(between(0));
     program.option("--minutes", o.minutes, "The most time that training may take")->check(between(0));
     program.option("--batch", o.batch, "Pairs in a step")->check(between(1));
     program.option("--warmup", o.warmup, "Steps in which the learning rate rises")->check(between(1));
