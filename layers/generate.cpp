@@ -25,7 +25,7 @@ void check_request(const char* operation, const StepModel& model, const Ids& pro
 /// The model's next logits, one row for each of `rows` sequences.
 Tensor next_logits(const char* operation, const StepModel& model, const Ids& tokens) {
     const auto rows = static_cast<Index>(tokens.shape(0));
-    const Tensor logits = model.next(tokens);
+    Tensor logits = model.next(tokens);
     check<ShapeError>(logits.defined() && logits.dim() == 2 && logits.size(0) == rows && logits.size(1) > 0,
                       "{}: expected logits [{}, V] of the next token, got {}", operation, rows,
                       logits.defined() ? logits.shape() : Shape());
