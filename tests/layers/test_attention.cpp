@@ -5,11 +5,6 @@ using namespace testing;
 
 namespace {
 
-Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
-    Generator generator(seed);
-    return randn(shape, generator);
-}
-
 Condition flags(const Shape& shape, const std::vector<bool>& values) {
     Condition c(shape);
     std::copy(values.begin(), values.end(), c.raw());

@@ -7,11 +7,6 @@ namespace {
 
 constexpr Index E = 8, H = 4;
 
-Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
-    Generator generator(seed);
-    return randn(shape, generator);
-}
-
 std::vector<std::pair<std::string, MultiHeadAttentionOptions>> schemes() {
     return {{"plain", {}},
             {"shared heads", {.num_kv_heads = 2}},

@@ -28,11 +28,6 @@ struct LayerRow {
     bool turns_keys = false;   ///< whether keys turn with their position, so that a bias on them counts
 };
 
-Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
-    Generator generator(seed);
-    return randn(shape, generator);
-}
-
 template <class Make, class Forward>
 LayerRow layer(std::string name, Make make, Forward forward, std::vector<Tensor> inputs, Index parameters) {
     using L = decltype(make());

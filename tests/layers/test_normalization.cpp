@@ -5,11 +5,6 @@ using namespace testing;
 
 namespace {
 
-Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
-    Generator generator(seed);
-    return randn(shape, generator);
-}
-
 }  // namespace
 
 TEST_CASE("N1: LayerNorm keeps its digits far from 0") {

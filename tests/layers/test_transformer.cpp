@@ -7,11 +7,6 @@ namespace {
 
 constexpr double six_digits = is_f64 ? 1e-6 : 1e-5;  // the cases are given to six digits
 
-Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
-    Generator generator(seed);
-    return randn(shape, generator);
-}
-
 TransformerOptions small(bool norm_first, Real dropout = 0) {
     return {.embed_dim = 4,
             .num_heads = 2,

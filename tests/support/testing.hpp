@@ -44,6 +44,12 @@ inline void check_close(const Tensor& actual, const Tensor& expected, double tol
     }
 }
 
+/// Normal numbers, the same for the same seed.
+inline Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
+    Generator generator(seed);
+    return randn(shape, generator);
+}
+
 /// A leaf that gathers a gradient.
 inline Tensor leaf(Tensor value) { return value.detach().requires_grad_(); }
 
