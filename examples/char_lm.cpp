@@ -85,7 +85,7 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
         split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
     AdamW optimizer({{matrices, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0.1}},
                      {others, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0}}});
-    Progress progress(o.steps, {.measure = "bits per character"});
+    Progress progress(o.steps, {.measure = "bits per character", .minutes = o.minutes});
     const auto share_done = [&](Index step) {
         return std::max(static_cast<Real>(step) / static_cast<Real>(o.steps), progress.seconds() / (60 * o.minutes));
     };

@@ -44,7 +44,7 @@ void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validatio
     Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup, .factor = o.lr_factor});
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
-    Progress progress(o.steps);
+    Progress progress(o.steps, {.minutes = o.minutes});
     if (validation.size() > 200) validation.resize(200);
     for (Index step = 1; step <= o.steps && progress.seconds() < 60 * o.minutes; ++step) {
         const Tensor loss = model.loss(batches.next(), o.label_smoothing);

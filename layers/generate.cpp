@@ -22,7 +22,7 @@ void check_request(const char* operation, const StepModel& model, const Ids& pro
     check<ValueError>(options.max_length >= 0, "{}: expected max_length >= 0, got {}", operation, options.max_length);
 }
 
-/// The model's next logits, one row for each of `rows` sequences.
+/// The model's logits of what follows the tokens [B, T]: [B, V].
 Tensor next_logits(const char* operation, const StepModel& model, const Ids& tokens) {
     const auto rows = static_cast<Index>(tokens.shape(0));
     Tensor logits = model.next(tokens);

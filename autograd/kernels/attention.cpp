@@ -168,41 +168,29 @@ void attend_backward(const Backward& in, const AttentionGradients& d, Index b, I
 
 constexpr Index backward_room = 3 * tile_rows * tile_columns + tile_columns;
 
-/// Calls f(tile) for the tiles of queries that may attend to a tile of keys.
-template <class F>
-void each_query_tile(const AttentionPlan& a, Range keys, const F& f) {
-    const Range reach = queries_in_reach(a, keys);
-    for (Index i = reach.begin / tile_rows; i * tile_rows < reach.end; ++i) f(tile_of(i, tile_rows, a.queries));
-}
-
 /// dK and dV of one tile of keys, and dQ and the bias' part of the queries that see it, from all heads that share it.
 void from_keys(const Backward& in, const AttentionGradients& d, Index b, Index kv, Range keys, Scalar* room) {
     const Index group = in.a.heads / in.a.kv_heads;
+    const Range reach = queries_in_reach(in.a, keys);
     for (Index h = kv * group; h < (kv + 1) * group; ++h)
-        each_query_tile(in.a, keys, [&](Range queries) { attend_backward(in, d, b, h, queries, keys, room); });
-}
-
-/// Calls f(b, kv, keys) for the tiles of keys of one batch element and key-value head.
-template <class F>
-void each_key_tile(const AttentionPlan& a, Index b, const F& f) {
-    const Index keys = keys_of(a, b);
-    for (Index j = 0; j < tiles(keys, tile_columns); ++j) f(tile_of(j, tile_columns, keys));
+        for (Index i = reach.begin / tile_rows; i * tile_rows < reach.end; ++i)
+            attend_backward(in, d, b, h, tile_of(i, tile_rows, in.a.queries), keys, room);
 }
 
 /// Everything in one pass over the tiles. A thread takes whole key-value heads, and all that share a part of the bias' gradient.
 void backward_by_head(const Backward& in, const AttentionGradients& d, Index work) {
     const AttentionPlan& a = in.a;
-    const bool shared_by_batch = d.bias && a.bias.stride[0] == 0, shared_by_heads = d.bias && a.bias.stride[1] == 0;
-    const Index owners_b = shared_by_batch ? 1 : a.batch, owners_h = shared_by_heads ? 1 : a.kv_heads;
-    parallel_for(owners_b * owners_h, grain_of(a.batch * a.kv_heads / std::max<Index>(1, owners_b * owners_h) * work),
-                 [&](Index begin, Index end) {
-                     Scalar* room = workspace(backward_room);
-                     for (Index owner = begin; owner < end; ++owner)
-                         for (Index b = shared_by_batch ? 0 : owner / owners_h; b < a.batch; b += owners_b) {
-                             for (Index kv = shared_by_heads ? 0 : owner % owners_h; kv < a.kv_heads; kv += owners_h)
-                                 each_key_tile(a, b, [&](Range keys) { from_keys(in, d, b, kv, keys, room); });
-                         }
-                 });
+    const Index owners_b = d.bias && a.bias.stride[0] == 0 ? 1 : a.batch;  // of parts of the bias' gradient
+    const Index owners_h = d.bias && a.bias.stride[1] == 0 ? 1 : a.kv_heads;
+    const Index heads_each = a.batch * a.kv_heads / (owners_b * owners_h);
+    parallel_for(owners_b * owners_h, grain_of(heads_each * work), [&](Index begin, Index end) {
+        Scalar* room = workspace(backward_room);
+        for (Index owner = begin; owner < end; ++owner)
+            for (Index b = owner / owners_h; b < a.batch; b += owners_b)
+                for (Index kv = owner % owners_h; kv < a.kv_heads; kv += owners_h)
+                    for (Index j = 0; j < tiles(keys_of(a, b), tile_columns); ++j)
+                        from_keys(in, d, b, kv, tile_of(j, tile_columns, keys_of(a, b)), room);
+    });
 }
 
 /// dQ by tiles of queries, then dK and dV by tiles of keys: more work, for more threads than there are heads.
@@ -247,6 +235,7 @@ void fill_dots(const AttentionPlan& a, const Scalar* o, const Scalar* d_o, Scala
     });
 }
 
+/// x = 0 for all heads [B, H, T, D]; null is left alone.
 void clear(Scalar* x, const HeadStrides& s, Index batch, Index heads, Index rows, Index width) {
     for (Index b = 0; x && b < batch; ++b)
         for (Index h = 0; h < heads; ++h)

@@ -150,8 +150,12 @@ struct Simd {
     /// (a, b) → (a cos − b sin, a sin + b cos) for the pairs of x[rows, width]; cos and sin: [angle_rows, half].
     void (*rotate)(const Rotation& r, const Scalar* x, const Scalar* cos, const Scalar* sin, Scalar* y, Index rows);
 
-    // A tile of attention; see simd/attention.hpp.
+    // A tile of attention, rows × columns of scores s; c the cap, m and l a query's running maximum and sum.
+    /// x = c tanh(s / c) + bias − slope |distance|, −∞ where masked; m' = max(m, max x), rescale = exp(m − m'), l = l rescale +
+    /// Σ exp(x − m'), s = exp(x − m') keep. keep [rows, stride] may be null; max, sum, rescale: [rows].
     void (*attention_tile)(const ScoreTile& t, Scalar* s, const Scalar* keep, Scalar* max, Real* sum, Scalar* rescale);
+    /// P = exp(x − lse), ds holds dO Vᵀ: s = P keep, dx = P (ds keep − dots) added to dbias, ds = dx (1 − tanh²(s / c)). keep and
+    /// dbias may be null; dbias lies as the bias does; slope is room for a row.
     void (*attention_tile_backward)(const ScoreTile& t, Scalar* s, Scalar* ds, const Scalar* keep, const Scalar* lse,
                                     const Scalar* dots, Scalar* dbias, Scalar* slope);
 

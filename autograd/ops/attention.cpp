@@ -159,6 +159,14 @@ kernels::AttentionPlan plan_of(const Tensor& q, const Tensor& k, const Tensor& v
     return plan;
 }
 
+/// The output of the kernel [B, H, Tq, Dv], and log Σ exp of each query's scores [B, H, Tq].
+std::pair<Tensor, Tensor> run_kernel(const Tensor& q, const Tensor& k, const Tensor& v, const kernels::AttentionPlan& plan) {
+    Tensor y = Tensor::empty({plan.batch, plan.heads, plan.queries, plan.value_width});
+    Tensor lse = Tensor::empty({plan.batch, plan.heads, plan.queries});
+    kernels::attention(plan, q.data(), k.data(), v.data(), y.raw(), lse.raw());
+    return {y, lse};
+}
+
 /// What the rule of the fused operation keeps, the inputs aside.
 struct Kept {
     AttentionShape shape;
@@ -219,10 +227,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     if (!may_multiply(q, k, v, shape.keys, parts)) return written_out(q, k, v, parts.bias, options).output;
 
     if (options.training && options.dropout > 0) kept.key = options.generator->take(Shape(shape).numel());
-    Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)});
-    kept.lse = Tensor::empty({shape.batch, shape.heads, shape.queries});
-    kernels::attention(plan_of(q, k, v, shape, parts, options, kept.key), q.data(), k.data(), v.data(), y.raw(),
-                       kept.lse.raw());
+    const auto [y, lse] = run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, kept.key));
+    kept.lse = lse;
     const std::array<Tensor, 4> in{q, k, v, parts.bias};
     return record("scaled_dot_product_attention", y, wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
                       return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
@@ -241,9 +247,7 @@ Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, c
     const bool drops = options.training && options.dropout > 0;
     if (recorded || drops || !may_multiply(q, k, v, keys, parts))
         return scaled_dot_product_attention(q, slice(k, 2, 0, keys), slice(v, 2, 0, keys), options);
-    Tensor y = Tensor::empty({shape.batch, shape.heads, shape.queries, v.size(3)}), lse = Tensor::empty(q.shape().slice(0, 3));
-    kernels::attention(plan_of(q, k, v, shape, parts, options, {}), q.data(), k.data(), v.data(), y.raw(), lse.raw());
-    return y;
+    return run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, {})).first;
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -65,7 +65,8 @@ void Progress::finish() {
 /// "420/1000  loss 0.1234  25.3 steps/s  0:42 left"
 std::string Progress::figures(bool is_last) const {
     const double elapsed = std::max(seconds(), 1e-9);
-    const double left = step_ > 0 ? elapsed * static_cast<double>(total_ - step_) / static_cast<double>(step_) : 0;
+    double left = step_ > 0 ? elapsed * static_cast<double>(total_ - step_) / static_cast<double>(step_) : 0;
+    if (options_.minutes > 0) left = std::clamp(60 * options_.minutes - elapsed, 0.0, left);
     return fmt::format("{:>{}}/{}  {} {:.4f}  {} {}/s  {}", step_, fmt::formatted_size("{}", total_), total_, options_.measure,
                        measure_, short_number(amount_ / elapsed), options_.unit,
                        is_last ? fmt::format("in {}", clock(elapsed)) : fmt::format("{} left", clock(left)));
