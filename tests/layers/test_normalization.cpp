@@ -3,10 +3,6 @@
 
 using namespace testing;
 
-namespace {
-
-}  // namespace
-
 TEST_CASE("N1: LayerNorm keeps its digits far from 0") {
     const LayerNorm norm(4);
     check_close(norm(Tensor{{60000, 60001, 60002, 60003}}).detach(), Tensor{{-1.341635, -0.447212, 0.447212, 1.341635}},
