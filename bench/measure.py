@@ -1,0 +1,198 @@
+"""Runs the workers of a workload in turn and compares what they compute and how long they take.
+
+A worker is a program that obeys lines on its stdin; workloads.hpp says which. Nothing here knows what a workload does.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Sums of float32 in another order differ by about 1e-7 a term, and Adam divides small gradients by their own size, which magnifies
+# that; a wrong weight, mask or rule is off by far more than this.
+TOLERANCE = 1e-3
+
+OURS, THEIRS, ROOF = "tapehead", "libtorch", "roof"
+PROGRAMS = {OURS: "tapehead_worker", THEIRS: "libtorch_worker", ROOF: "gemm_roof"}
+
+
+class Failure(Exception):
+    """What the user is told instead of a traceback."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    units: int  # in a repetition
+    products: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured."""
+
+    run: float  # seconds that a run should take
+    budget: float  # seconds for the runs of one worker
+    rounds: int | None = None  # instead of what the budget allows
+
+
+DEFAULT_EFFORT, QUICK_EFFORT = Effort(0.1, 1.5), Effort(0.03, 0.15)
+
+
+@dataclass
+class Timing:
+    """Of one unit of a workload, in seconds."""
+
+    median: float
+    spread: float  # between the quartiles
+    runs: int
+    repetitions: int  # in a run
+    peak_kb: int
+
+
+@dataclass
+class Result:
+    workload: Workload
+    threads: int
+    timings: dict[str, Timing] = field(default_factory=dict)
+    difference: str = ""  # between the libraries' values; no speed is worth printing then
+    note: str = ""
+
+
+class Worker:
+    def __init__(self, folder: Path, library: str, workload: str, threads: int) -> None:
+        program = str(folder / PROGRAMS[library])
+        self.label = f"{PROGRAMS[library]} {workload}"
+        self.process = subprocess.Popen([program, workload, "--threads", str(threads)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def ask(self, line: str) -> list[str]:
+        assert self.process.stdin and self.process.stdout
+        try:
+            self.process.stdin.write(line + "\n")
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise Failure(f"{self.label}: ended early with status {self.process.wait()}")
+        return answer.split()
+
+    def run(self, repetitions: int) -> tuple[float, list[float]]:
+        """Seconds, and the results of the last repetition."""
+        seconds, *values = map(float, self.ask(f"run {repetitions}"))
+        return seconds, values
+
+    def peak_kb(self) -> int:
+        return int(self.ask("peak")[0])
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin
+        if self.process.poll() is None:
+            self.process.stdin.close()
+        self.process.wait()
+
+
+def list_workloads(folder: Path) -> list[Workload]:
+    lines = subprocess.run([folder / PROGRAMS[OURS], "--list"], check=True, capture_output=True, text=True).stdout.splitlines()
+    fields = [line.split("\t") for line in lines]
+    return [Workload(name, int(units), products == "1", title) for name, units, products, title in fields]
+
+
+def is_built(folder: Path, library: str) -> bool:
+    return (folder / PROGRAMS[library]).exists()
+
+
+def same(a: float, b: float) -> bool:
+    return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+
+
+def compare(workers: dict[str, Worker], slow: float = 0.5) -> str:
+    """Lets both libraries do the same steps from the same start; says how their results differ, or nothing."""
+    pair = [workers[library] for library in (OURS, THEIRS) if library in workers]
+    steps = 0
+    for count in (1, 4):
+        runs = [worker.run(count) for worker in pair]
+        steps += count
+        for ours, theirs in zip(runs[0][1], runs[-1][1], strict=True):
+            if not same(ours, theirs):
+                return f"after {steps} steps {OURS} has {ours:g}, {THEIRS} {theirs:g}"
+        if max(seconds for seconds, _ in runs) > slow:
+            break
+    return ""
+
+
+def calibrate(worker: Worker, effort: Effort) -> tuple[int, float]:
+    """How many repetitions make a run, and the seconds that it takes; warms the worker up on the way."""
+    repetitions = 1
+    while True:
+        seconds, _ = worker.run(repetitions)
+        if seconds >= effort.run:
+            break
+        repetitions = math.ceil(repetitions * min(10.0, 1.5 * effort.run / max(seconds, 1e-9)))
+    if seconds < 10 * effort.run:  # its first runs may have been slow: page faults, threads that start
+        seconds, _ = worker.run(repetitions)
+        repetitions = max(1, round(repetitions * 1.5 * effort.run / seconds))
+    return repetitions, seconds
+
+
+def quartile_spread(values: list[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return high - low
+
+
+def time_in_turn(workers: dict[str, Worker], workload: Workload, effort: Effort) -> dict[str, Timing]:
+    """Alternates between the workers, so that what slows the machine down for a while slows all of them."""
+    calibrated = {library: calibrate(worker, effort) for library, worker in workers.items()}
+    slowest = max(seconds for _, seconds in calibrated.values())
+    rounds = effort.rounds or min(15, max(3, round(effort.budget / max(slowest, effort.run))))
+    seconds: dict[str, list[float]] = {library: [] for library in workers}
+    for _ in range(rounds):
+        for library, worker in workers.items():
+            repetitions = calibrated[library][0]
+            seconds[library].append(worker.run(repetitions)[0] / (repetitions * workload.units))
+    return {library: Timing(statistics.median(times), quartile_spread(times), rounds, calibrated[library][0],
+                            workers[library].peak_kb()) for library, times in seconds.items()}
+
+
+def available_memory_kb() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1])
+    return 0
+
+
+def score_memory_kb(workload: Workload) -> int:
+    """What libtorch takes for the scores of attention [H, T, T]: about five arrays of them at a time, and the mask."""
+    kind, _, numbers = workload.name.partition(":")
+    if kind != "attention":
+        return 0
+    time, _, heads = map(int, numbers.split(","))
+    return (5 * heads + 1) * time * time * 4 // 1024
+
+
+def measure(folder: Path, workload: Workload, threads: int, effort: Effort, libraries: list[str]) -> Result:
+    result = Result(workload, threads)
+    wanted = [library for library in libraries if library != ROOF or workload.products]
+    if THEIRS in wanted and score_memory_kb(workload) > available_memory_kb():
+        wanted.remove(THEIRS)
+        result.note = f"{THEIRS} left out: it needs {score_memory_kb(workload) / 1e6:.0f} GB of memory"
+    workers: dict[str, Worker] = {}
+    try:
+        for library in wanted:
+            workers[library] = Worker(folder, library, workload.name, threads)
+        result.difference = compare(workers)
+        if not result.difference:
+            result.timings = time_in_turn(workers, workload, effort)
+    finally:
+        for worker in workers.values():
+            worker.__exit__()
+    return result
