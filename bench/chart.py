@@ -13,7 +13,7 @@ COLOURS = ("#9ecae1", "#2171b5", "#08306b", "#6baed6")
 SCRIPT = """
 set terminal svg size 900,{height} font 'sans-serif,13' background '#ffffff'
 set output '{output}'
-set title 'Time of libtorch divided by time of Tapehead (right of 1: Tapehead is faster)' font ',15'
+set title 'How many times faster Tapehead is than libtorch'
 set logscale x 2
 set xrange [{low}:{high}]
 set yrange [{rows}-0.5:-0.5]
@@ -63,7 +63,7 @@ def script(results: list[Result], output: Path) -> str:
         plots.append(f"$bars{i} using 1:2:3:4:5:6 with boxxyerror linecolor rgb '{COLOURS[i % len(COLOURS)]}' title '{title}'")
         plots.append(f"$bars{i} using 4:2:7 with labels left offset 0.5,0 font ',10' notitle")
     values = [value for row in bars.values() for value in row.values()]
-    tics = [2.0**n for n in range(-3, 8)]
+    tics = [2.0**n for n in range(-3, 13)]
     return SCRIPT.format(
         height=120 + 40 * len(bars), output=str(output).replace("'", "''"), rows=len(bars), low=min(0.7, 0.8 * min(values)),
         high=max(2.0, 1.4 * max(values)), tics=", ".join(f"'{t:g}' {t:g}" for t in tics),

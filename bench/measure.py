@@ -59,7 +59,7 @@ class Result:
     workload: Workload
     threads: int
     timings: dict[str, Timing] = field(default_factory=dict)
-    difference: str = ""  # between the libraries' values; no speed is worth printing then
+    failure: str = ""  # such as results that differ between the libraries: no speed is worth printing then
     note: str = ""
 
 
@@ -189,8 +189,8 @@ def measure(folder: Path, workload: Workload, threads: int, effort: Effort, libr
     try:
         for library in wanted:
             workers[library] = Worker(folder, library, workload.name, threads)
-        result.difference = compare(workers)
-        if not result.difference:
+        result.failure = compare(workers)
+        if not result.failure:
             result.timings = time_in_turn(workers, workload, effort)
     finally:
         for worker in workers.values():

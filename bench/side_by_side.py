@@ -15,13 +15,14 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from chart import draw
 from compilation import Compilation, measure_compilation
-from measure import (DEFAULT_EFFORT, OURS, PROGRAMS, QUICK_EFFORT, ROOF, THEIRS, Failure, Result, Timing, Workload, is_built,
-                     list_workloads, measure)
+from measure import (DEFAULT_EFFORT, OURS, PROGRAMS, QUICK_EFFORT, ROOF, THEIRS, Effort, Failure, Result, Timing, Workload,
+                     is_built, list_workloads, measure)
 from scaling import Growth, measure_scaling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,13 +81,24 @@ def output_of(command: list[str]) -> str:
         return ""
 
 
+def busy_cores(seconds: float = 0.5) -> float:
+    """How many cores work for others just now."""
+    def ticks() -> int:  # user, nice, system; steal at the end
+        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        return sum(fields[:3]) + fields[7]
+
+    start = ticks()
+    time.sleep(seconds)
+    return (ticks() - start) / os.sysconf("SC_CLK_TCK") / seconds
+
+
 def machine(options: argparse.Namespace) -> dict[str, Any]:
     variables = ("OPENBLAS_", "OMP_", "GOMP_", "TAPEHEAD_", "MALLOC_", "LD_PRELOAD")
     return {
         "processor": processor(),
         "cores": cores(),
         "threads": options.threads,
-        "load": os.getloadavg()[0],
+        "busy_cores": busy_cores(),
         "system": platform.platform(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "revision": output_of(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
@@ -116,7 +128,7 @@ def row(result: Result) -> list[str]:
     ours, theirs, roof = (result.timings.get(library) for library in (OURS, THEIRS, ROOF))
     start = [result.workload.title, str(result.threads)]
     if not ours:
-        return [*start, "DIFFERENT RESULTS", "", "", "", "", ""]
+        return [*start, "FAILED", "", "", "", "", ""]
     return [*start, timing_text(ours), timing_text(theirs), f"{theirs.median / ours.median:.2f}" if theirs else "",
             timing_text(roof), f"{roof.median / ours.median:.0%}" if roof else "",
             " / ".join(f"{t.peak_kb / 1024:.0f}" for t in (ours, theirs) if t)]
@@ -135,8 +147,8 @@ def print_results(results: list[Result]) -> None:
     print("\nTimes are medians ± half the distance of the quartiles. ratio: libtorch's time / ours. GEMM roof: OpenBLAS' time for\n"
           "just the matrix products; share of roof: roof / ours. Peak memory: of the whole process, libraries included.")
     for result in results:
-        if result.note:
-            print(f"{result.workload.title}, {result.threads} threads: {result.note}")
+        if result.note or result.failure:
+            print(f"{result.workload.title}, {result.threads} threads: {result.note or result.failure}")
 
 
 def print_gains(results: list[Result], threads: list[int]) -> None:
@@ -156,14 +168,20 @@ def print_gains(results: list[Result], threads: list[int]) -> None:
     print_table(["workload", "ours", "libtorch", "GEMM roof"], rows)
 
 
+def effort_of(options: argparse.Namespace) -> Effort:
+    return dataclasses.replace(QUICK_EFFORT if options.quick else DEFAULT_EFFORT, rounds=options.rounds)
+
+
 def measure_table(options: argparse.Namespace, workloads: list[Workload]) -> list[Result]:
-    effort = dataclasses.replace(QUICK_EFFORT if options.quick else DEFAULT_EFFORT, rounds=options.rounds)
     libraries = [library for library in PROGRAMS if is_built(options.build, library)]
     results = []
     for number, workload in enumerate(workloads):
         for threads in options.threads:
             progress(f"{number + 1}/{len(workloads)} {workload.title}, {threads} thread{'s' * (threads > 1)}")
-            results.append(measure(options.build, workload, threads, effort, libraries))
+            try:
+                results.append(measure(options.build, workload, threads, effort_of(options), libraries))
+            except Failure as error:  # the other rows are worth having
+                results.append(Result(workload, threads, failure=str(error)))
     progress("")
     return results
 
@@ -207,21 +225,21 @@ def bench(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {"machine": machine(options)}
     about = report["machine"]
     print(f"{about['processor']}, {about['cores']} cores. " + ". ".join(about["versions"].values()))
-    if about["load"] > 0.5:
-        print(f"The machine is busy (load {about['load']:.1f}): expect wide spreads.")
+    if about["busy_cores"] > 0.1:
+        print(f"The machine is busy ({about['busy_cores']:.1f} cores work for others): expect wide spreads and slow threads.")
     if not is_built(options.build, THEIRS):
         print("libtorch was not found, so ours stands alone. On Debian: apt-get install libtorch-dev, then scripts/bench again.")
     print()
 
-    different = []
+    failed = []
     if options.table:
         results = measure_table(options, workloads)
         print_results(results)
         print_gains(results, options.threads)
         report["results"] = [dataclasses.asdict(result) for result in results]
-        different = [result for result in results if result.difference]
+        failed = [result for result in results if result.failure]
         print("\n" + draw(results, options.svg))
-    effort = QUICK_EFFORT if options.quick else DEFAULT_EFFORT
+    effort = effort_of(options)
     if options.scaling:
         growths = measure_scaling(options.build, max(options.threads), effort, progress)
         progress("")
@@ -235,9 +253,9 @@ def bench(options: argparse.Namespace) -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     print(f"\nall numbers: {options.json}")
-    for result in different:
-        print(f"bench: {result.workload.title}, {result.threads} threads: {result.difference}", file=sys.stderr)
-    return 1 if different else 0
+    for result in failed:
+        print(f"bench: {result.workload.title}, {result.threads} threads: {result.failure}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def main() -> int:
