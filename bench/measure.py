@@ -6,10 +6,13 @@ A worker is a program that obeys lines on its stdin; workloads.hpp says which. N
 from __future__ import annotations
 
 import math
+import os
 import statistics
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Iterable
 
 # Sums of float32 in another order differ by about 1e-7 a term, and Adam divides small gradients by their own size, which magnifies
 # that; a wrong weight, mask or rule is off by far more than this.
@@ -17,6 +20,10 @@ TOLERANCE = 1e-3
 
 OURS, THEIRS, ROOF = "tapehead", "libtorch", "roof"
 PROGRAMS = {OURS: "tapehead_worker", THEIRS: "libtorch_worker", ROOF: "gemm_roof"}
+
+
+# Where others use more than this many cores meanwhile, a run says little: threads wait for each other on the cores that are taken.
+QUIET = 0.1
 
 
 class Failure(Exception):
@@ -38,9 +45,10 @@ class Effort:
     run: float  # seconds that a run should take
     budget: float  # seconds for the runs of one worker
     rounds: int | None = None  # instead of what the budget allows
+    patience: float = 10  # seconds, for rounds on a machine that is busy with other work
 
 
-DEFAULT_EFFORT, QUICK_EFFORT = Effort(0.1, 1.5), Effort(0.03, 0.15)
+DEFAULT_EFFORT, QUICK_EFFORT = Effort(0.1, 1.5), Effort(0.03, 0.15, patience=2)
 
 
 @dataclass
@@ -61,6 +69,7 @@ class Result:
     timings: dict[str, Timing] = field(default_factory=dict)
     failure: str = ""  # such as results that differ between the libraries: no speed is worth printing then
     note: str = ""
+    busy_cores: float = 0  # with other work meanwhile
 
 
 class Worker:
@@ -88,6 +97,11 @@ class Worker:
 
     def peak_kb(self) -> int:
         return int(self.ask("peak")[0])
+
+    def ticks(self) -> int:
+        """Of processor time, used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
 
     def __enter__(self) -> Worker:
         return self
@@ -149,18 +163,49 @@ def quartile_spread(values: list[float]) -> float:
     return high - low
 
 
-def time_in_turn(workers: dict[str, Worker], workload: Workload, effort: Effort) -> dict[str, Timing]:
-    """Alternates between the workers, so that what slows the machine down for a while slows all of them."""
+def busy_ticks() -> int:
+    """Of processor time that somebody used, since the system started; stolen time too."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:]]
+    return sum(fields[:3]) + fields[7]
+
+
+class Others:
+    """How many cores work for others, from here on."""
+
+    def __init__(self, workers: Iterable[Worker] = ()) -> None:
+        self.workers = list(workers)
+        self.start, self.time = self.ticks(), time.perf_counter()
+
+    def ticks(self) -> int:
+        return busy_ticks() - sum(worker.ticks() for worker in self.workers)
+
+    def busy_cores(self) -> float:
+        return (self.ticks() - self.start) / os.sysconf("SC_CLK_TCK") / (time.perf_counter() - self.time)
+
+
+def time_in_turn(result: Result, workers: dict[str, Worker], effort: Effort) -> None:
+    """Alternates between the workers, so that what slows the machine down for a while slows all of them.
+
+    Rounds in which others were busy are made again, with patience, and count only if there are too few without.
+    """
     calibrated = {library: calibrate(worker, effort) for library, worker in workers.items()}
     slowest = max(seconds for _, seconds in calibrated.values())
-    rounds = effort.rounds or min(15, max(3, round(effort.budget / max(slowest, effort.run))))
-    seconds: dict[str, list[float]] = {library: [] for library in workers}
-    for _ in range(rounds):
-        for library, worker in workers.items():
-            repetitions = calibrated[library][0]
-            seconds[library].append(worker.run(repetitions)[0] / (repetitions * workload.units))
-    return {library: Timing(statistics.median(times), quartile_spread(times), rounds, calibrated[library][0],
-                            workers[library].peak_kb()) for library, times in seconds.items()}
+    wanted = effort.rounds or min(15, max(3, round(effort.budget / max(slowest, effort.run))))
+    rounds: list[tuple[float, dict[str, float]]] = []
+    quiet: list[tuple[float, dict[str, float]]] = []
+    start = time.perf_counter()
+    while len(quiet) < wanted and (len(rounds) < wanted or time.perf_counter() - start < effort.patience):
+        others = Others(workers.values())
+        seconds = {library: worker.run(calibrated[library][0])[0] / calibrated[library][0] / result.workload.units
+                   for library, worker in workers.items()}
+        rounds.append((others.busy_cores(), seconds))
+        quiet = [timed for timed in rounds if timed[0] < QUIET]
+    counted = quiet if len(quiet) >= min(3, wanted) else rounds
+    result.busy_cores = statistics.fmean(busy for busy, _ in counted)
+    for library, worker in workers.items():
+        times = [seconds[library] for _, seconds in counted]
+        result.timings[library] = Timing(statistics.median(times), quartile_spread(times), len(times), calibrated[library][0],
+                                         worker.peak_kb())
 
 
 def available_memory_kb() -> int:
@@ -175,8 +220,8 @@ def score_memory_kb(workload: Workload) -> int:
     kind, _, numbers = workload.name.partition(":")
     if kind != "attention":
         return 0
-    time, _, heads = map(int, numbers.split(","))
-    return (5 * heads + 1) * time * time * 4 // 1024
+    length, _, heads = map(int, numbers.split(","))
+    return (5 * heads + 1) * length * length * 4 // 1024
 
 
 def measure(folder: Path, workload: Workload, threads: int, effort: Effort, libraries: list[str]) -> Result:
@@ -191,7 +236,7 @@ def measure(folder: Path, workload: Workload, threads: int, effort: Effort, libr
             workers[library] = Worker(folder, library, workload.name, threads)
         result.failure = compare(workers)
         if not result.failure:
-            result.timings = time_in_turn(workers, workload, effort)
+            time_in_turn(result, workers, effort)
     finally:
         for worker in workers.values():
             worker.__exit__()

@@ -21,8 +21,8 @@ from typing import Any
 
 from chart import draw
 from compilation import Compilation, measure_compilation
-from measure import (DEFAULT_EFFORT, OURS, PROGRAMS, QUICK_EFFORT, ROOF, THEIRS, Effort, Failure, Result, Timing, Workload,
-                     is_built, list_workloads, measure)
+from measure import (DEFAULT_EFFORT, OURS, PROGRAMS, QUICK_EFFORT, QUIET, ROOF, THEIRS, Effort, Failure, Others, Result, Timing,
+                     Workload, is_built, list_workloads, measure)
 from scaling import Growth, measure_scaling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,15 +81,10 @@ def output_of(command: list[str]) -> str:
         return ""
 
 
-def busy_cores(seconds: float = 0.5) -> float:
-    """How many cores work for others just now."""
-    def ticks() -> int:  # user, nice, system; steal at the end
-        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-        return sum(fields[:3]) + fields[7]
-
-    start = ticks()
-    time.sleep(seconds)
-    return (ticks() - start) / os.sysconf("SC_CLK_TCK") / seconds
+def busy_cores_now() -> float:
+    others = Others()
+    time.sleep(0.5)
+    return others.busy_cores()
 
 
 def machine(options: argparse.Namespace) -> dict[str, Any]:
@@ -98,7 +93,7 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
         "processor": processor(),
         "cores": cores(),
         "threads": options.threads,
-        "busy_cores": busy_cores(),
+        "busy_cores": busy_cores_now(),
         "system": platform.platform(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "revision": output_of(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
@@ -129,7 +124,8 @@ def row(result: Result) -> list[str]:
     start = [result.workload.title, str(result.threads)]
     if not ours:
         return [*start, "FAILED", "", "", "", "", ""]
-    return [*start, timing_text(ours), timing_text(theirs), f"{theirs.median / ours.median:.2f}" if theirs else "",
+    doubt = "?" if result.busy_cores > QUIET else ""
+    return [*start, timing_text(ours), timing_text(theirs), f"{theirs.median / ours.median:.2f}{doubt}" if theirs else "",
             timing_text(roof), f"{roof.median / ours.median:.0%}" if roof else "",
             " / ".join(f"{t.peak_kb / 1024:.0f}" for t in (ours, theirs) if t)]
 
@@ -146,6 +142,8 @@ def print_results(results: list[Result]) -> None:
                 [row(result) for result in results])
     print("\nTimes are medians ± half the distance of the quartiles. ratio: libtorch's time / ours. GEMM roof: OpenBLAS' time for\n"
           "just the matrix products; share of roof: roof / ours. Peak memory: of the whole process, libraries included.")
+    if any(result.busy_cores > QUIET for result in results):
+        print("?: the machine was busy with other work, and the numbers of this row say little.")
     for result in results:
         if result.note or result.failure:
             print(f"{result.workload.title}, {result.threads} threads: {result.note or result.failure}")
@@ -225,8 +223,8 @@ def bench(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {"machine": machine(options)}
     about = report["machine"]
     print(f"{about['processor']}, {about['cores']} cores. " + ". ".join(about["versions"].values()))
-    if about["busy_cores"] > 0.1:
-        print(f"The machine is busy ({about['busy_cores']:.1f} cores work for others): expect wide spreads and slow threads.")
+    if about["busy_cores"] > QUIET:
+        print(f"The machine is busy ({about['busy_cores']:.1f} cores work for others): threads will wait for each other.")
     if not is_built(options.build, THEIRS):
         print("libtorch was not found, so ours stands alone. On Debian: apt-get install libtorch-dev, then scripts/bench again.")
     print()
