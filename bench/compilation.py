@@ -59,10 +59,13 @@ class Compilation:
     note: str = ""
 
 
-def compile_command(tools: dict[str, Any], includes: list[str], source: Path, output: Path) -> list[str]:
+STANDARDS = {OURS: "c++20", THEIRS: "c++17"}  # clang rejects libtorch's headers as C++20
+
+
+def compile_command(tools: dict[str, Any], standard: str, includes: list[str], source: Path, output: Path) -> list[str]:
     # /usr/include is where the compiler looks last; named, it would come before the standard library's own headers.
     paths = [flag for path in includes if path not in ("", "/usr/include") for flag in ("-isystem", path)]
-    return [tools["compiler"], "-std=c++20", "-O2", *paths, "-c", str(source), "-o", str(output)]
+    return [tools["compiler"], f"-std={standard}", "-O2", *paths, "-c", str(source), "-o", str(output)]
 
 
 def seconds_to_run(command: list[str]) -> float:
@@ -78,7 +81,7 @@ def compile_times(tools: dict[str, Any], folder: Path, rounds: int) -> dict[str,
         if any(includes[library]):
             source = folder / f"{library}.cpp"
             source.write_text(SOURCES[library])
-            commands[library] = compile_command(tools, includes[library], source, folder / f"{library}.o")
+            commands[library] = compile_command(tools, STANDARDS[library], includes[library], source, folder / f"{library}.o")
     seconds: dict[str, list[float]] = {library: [] for library in commands}
     for _ in range(rounds):
         for library, command in commands.items():
@@ -93,7 +96,7 @@ def static_sizes(tools: dict[str, Any], folder: Path) -> tuple[int, int]:
     includes = [*tools["tapehead_includes"], str(Path(tools["root"]) / "examples")]
     objects = [folder / f"{source.stem}.o" for source in sources]
     for source, output in zip(sources, objects):
-        command = compile_command(tools, includes, source, output)
+        command = compile_command(tools, STANDARDS[OURS], includes, source, output)
         subprocess.run([*command, "-ffunction-sections", "-fdata-sections"], check=True)
 
     def size(name: str, *blas: str) -> int:
