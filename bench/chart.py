@@ -34,10 +34,10 @@ def quoted(text: str) -> str:
 
 
 def ratios(results: list[Result]) -> dict[str, dict[int, float]]:
-    """By title and number of threads."""
+    """By title and number of threads; not of rows that are in doubt."""
     found: dict[str, dict[int, float]] = {}
     for result in results:
-        if OURS in result.timings and THEIRS in result.timings:
+        if OURS in result.timings and THEIRS in result.timings and not result.doubt:
             ratio = result.timings[THEIRS].median / result.timings[OURS].median
             found.setdefault(result.workload.title, {})[result.threads] = ratio
     return found

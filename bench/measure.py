@@ -71,6 +71,10 @@ class Result:
     note: str = ""
     busy_cores: float = 0  # with other work meanwhile
 
+    @property
+    def doubt(self) -> str:
+        return "?" if self.busy_cores > QUIET else ""
+
 
 class Worker:
     def __init__(self, folder: Path, library: str, workload: str, threads: int) -> None:
@@ -103,14 +107,17 @@ class Worker:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         assert self.process.stdin
         if self.process.poll() is None:
             self.process.stdin.close()
         self.process.wait()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def list_workloads(folder: Path) -> list[Workload]:
@@ -239,5 +246,5 @@ def measure(folder: Path, workload: Workload, threads: int, effort: Effort, libr
             time_in_turn(result, workers, effort)
     finally:
         for worker in workers.values():
-            worker.__exit__()
+            worker.close()
     return result

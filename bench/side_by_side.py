@@ -124,8 +124,7 @@ def row(result: Result) -> list[str]:
     start = [result.workload.title, str(result.threads)]
     if not ours:
         return [*start, "FAILED", "", "", "", "", ""]
-    doubt = "?" if result.busy_cores > QUIET else ""
-    return [*start, timing_text(ours), timing_text(theirs), f"{theirs.median / ours.median:.2f}{doubt}" if theirs else "",
+    return [*start, timing_text(ours), timing_text(theirs), f"{theirs.median / ours.median:.2f}{result.doubt}" if theirs else "",
             timing_text(roof), f"{roof.median / ours.median:.0%}" if roof else "",
             " / ".join(f"{t.peak_kb / 1024:.0f}" for t in (ours, theirs) if t)]
 
@@ -142,7 +141,7 @@ def print_results(results: list[Result]) -> None:
                 [row(result) for result in results])
     print("\nTimes are medians ± half the distance of the quartiles. ratio: libtorch's time / ours. GEMM roof: OpenBLAS' time for\n"
           "just the matrix products; share of roof: roof / ours. Peak memory: of the whole process, libraries included.")
-    if any(result.busy_cores > QUIET for result in results):
+    if any(result.doubt for result in results):
         print("?: the machine was busy with other work, and the numbers of this row say little.")
     for result in results:
         if result.note or result.failure:
@@ -161,7 +160,7 @@ def print_gains(results: list[Result], threads: list[int]) -> None:
         if result.threads == 1 and other:
             gains = [result.timings[x].median / other.timings[x].median if x in result.timings and x in other.timings else None
                      for x in (OURS, THEIRS, ROOF)]
-            rows.append([result.workload.title, *(f"{gain:.2f}" if gain else "" for gain in gains)])
+            rows.append([result.workload.title, *(f"{gain:.2f}{result.doubt or other.doubt}" if gain else "" for gain in gains)])
     print(f"\nHow many times faster {many} threads are than one:\n")
     print_table(["workload", "ours", "libtorch", "GEMM roof"], rows)
 
@@ -223,6 +222,8 @@ def bench(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {"machine": machine(options)}
     about = report["machine"]
     print(f"{about['processor']}, {about['cores']} cores. " + ". ".join(about["versions"].values()))
+    if about["environment"]:
+        print("Environment: " + " ".join(f"{name}={value}" for name, value in about["environment"].items()))
     if about["busy_cores"] > QUIET:
         print(f"The machine is busy ({about['busy_cores']:.1f} cores work for others): threads will wait for each other.")
     if not is_built(options.build, THEIRS):
