@@ -12,16 +12,12 @@
 #include <xflens/cxxblas/cxxblas.cxx>
 
 #include <tapehead/autograd/kernels/parallel.hpp>
+#include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/kernels/workspace.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
 namespace {
-
-/// OpenBLAS takes its number of threads from OpenMP, where it belongs to the calling thread.
-void match_threads() {
-    if (omp_in_parallel()) return;  // OpenBLAS then runs on this thread alone
-    if (omp_get_max_threads() != num_threads()) omp_set_num_threads(num_threads());
-}
 
 /// C = β C, all that is left of a product with k = 0 or α = 0; β = 0 writes zeros over whatever was there.
 void scale(const Gemm& g, Scalar* c) {
@@ -41,29 +37,111 @@ void blas_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
                   c, ld(g.ldc, g.n));
 }
 
-}  // namespace
-
-void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
-    match_threads();
-    blas_gemm(g, a, b, c);
-}
-
-void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
-    if (omp_in_parallel()) return blas_gemm(g, a, b, c);
+/// Calls f with OpenBLAS on the calling thread alone. It takes its number of threads from OpenMP, where it belongs to the caller;
+/// always meeting the same number, it never moves its buffers about.
+template <class F>
+void on_one_thread(const F& f) {
+    if (omp_in_parallel()) return f();  // OpenBLAS then starts no threads
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    blas_gemm(g, a, b, c);
+    f();
     omp_set_num_threads(threads);
 }
 
+/// Whether both operands fit a core's own cache, with room to spare: packing them, as BLAS does, costs more than it saves.
+bool is_small(const Gemm& g) {
+    constexpr Index fits = 128 * 128;
+    return g.k * g.n <= fits && (!g.transpose_a || g.m * g.k <= fits) && (g.beta == 0 || g.beta == 1) && g.k > 0;
+}
+
+void small_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    thread_local Workspace workspace;
+    SmallProduct p{.m = g.m,
+                   .n = g.n,
+                   .k = g.k,
+                   .a_row = g.transpose_a ? 1 : g.lda,
+                   .a_column = g.transpose_a ? g.lda : 1,
+                   .b_row = g.ldb,
+                   .c_row = g.ldc,
+                   .alpha = g.alpha,
+                   .add = g.beta == 1};
+    if (g.transpose_b) {
+        Scalar* upright = workspace.of(g.k * g.n);
+        simd().transpose(b, g.ldb, upright, g.n, g.n, g.k);
+        b = upright;
+        p.b_row = g.n;
+    }
+    simd().small_product(p, a, b, c);
+}
+
+/// Rows [row, row + m) and columns [column, column + n) of C.
+struct Part {
+    Index row, column, m, n;
+};
+
+void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar* c) {
+    a += part.row * (g.transpose_a ? 1 : g.lda);
+    b += part.column * (g.transpose_b ? g.ldb : 1);
+    c += part.row * g.ldc + part.column;
+    g.m = part.m;
+    g.n = part.n;
+    if (g.bias && g.beta == 0) {
+        for (Index i = 0; i < g.m; ++i) std::copy_n(g.bias + part.column, g.n, c + i * g.ldc);
+        g.beta = 1;
+    }
+    if (is_small(g)) small_gemm(g, a, b, c);
+    else on_one_thread([&] { blas_gemm(g, a, b, c); });
+}
+
+/// How many parts the rows and the columns of C are cut into.
+struct Cut {
+    Index rows = 1, columns = 1;
+};
+
+/// One part for each thread that is worth it, as square as can be, so that the operands are read as little as can be.
+Cut cut(const Gemm& g) {
+    constexpr Index worth_a_thread = Index{1} << 19;  // multiplications
+    const Index parts = range_count(g.m * g.n * g.k, worth_a_thread);
+    Cut best{parts, 1};
+    for (Index rows = 1; rows <= parts; ++rows)
+        if (parts % rows == 0 && g.m / rows + g.n * rows / parts < g.m / best.rows + g.n / best.columns)
+            best = {rows, parts / rows};
+    return best;
+}
+
+/// Where part i of `parts` starts in n rows or columns: at multiples of what a kernel takes at once.
+Index start_of(Index i, Index parts, Index n) {
+    constexpr Index unit = 16;
+    return i == parts ? n : n * i / parts / unit * unit;
+}
+
+}  // namespace
+
+void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    const Cut parts = cut(g);
+    if (parts.rows * parts.columns == 1) return gemm_on_this_thread(g, a, b, c);
+    parallel_for(parts.rows * parts.columns, 1, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) {
+            const Index r = i / parts.columns, s = i % parts.columns;
+            const Index row = start_of(r, parts.rows, g.m), column = start_of(s, parts.columns, g.n);
+            multiply(g, {row, column, start_of(r + 1, parts.rows, g.m) - row, start_of(s + 1, parts.columns, g.n) - column}, a,
+                     b, c);
+        }
+    });
+}
+
+void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) { multiply(g, {0, 0, g.m, g.n}, a, b, c); }
+
 void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b, const Index* b_offsets,
                   Scalar* c, Index c_stride) {
-    constexpr Index worth_a_thread = 64 * 64 * 64, fills_all_threads = 512 * 512 * 512;  // multiplications
-    match_threads();
+    constexpr Index worth_a_thread = Index{1} << 19;
+    if (batch < num_threads()) {
+        for (Index i = 0; i < batch; ++i) gemm(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);
+        return;
+    }
     const Index work = std::max(g.m * g.n * g.k, Index{1});
-    const bool side_by_side = work < fills_all_threads && batch >= num_threads();
-    parallel_for(batch, side_by_side ? worth_a_thread / work + 1 : batch, [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i) blas_gemm(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);
+    parallel_for(batch, worth_a_thread / work + 1, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) gemm_on_this_thread(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);
     });
 }
 

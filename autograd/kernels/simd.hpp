@@ -75,6 +75,14 @@ struct LionStep {
     Scalar shrink;        // 1 − lr λ
 };
 
+/// A product of small matrices: A[m, k] at i a_row + k a_column, B[k, n] at k b_row + j, C[m, n] at i c_row + j.
+struct SmallProduct {
+    Index m, n, k;
+    Index a_row, a_column, b_row, c_row;
+    Scalar alpha = 1;
+    bool add = false;  // to C, which is written over otherwise
+};
+
 /// A tile of attention scores, queries × keys; row r is query r of the tile, column c key c.
 struct ScoreTile {
     Index rows, columns, stride;  // arrays of a tile are [rows, stride], stride at least columns rounded up to 64
@@ -92,7 +100,7 @@ struct ScoreTile {
 struct Rotation {
     bool adjacent;  // pairs (x₂ᵢ, x₂ᵢ₊₁), else (xᵢ, xᵢ₊ₕ) with h = half
     Index width, half;
-    Index angle_rows;  // row r takes its angles from row r mod angle_rows
+    Index angle_rows, neighbours = 1;  // row r takes its angles from row r / neighbours mod angle_rows
 };
 
 struct Simd {
@@ -150,10 +158,17 @@ struct Simd {
     /// (a, b) → (a cos − b sin, a sin + b cos) for the pairs of x[rows, width]; cos and sin: [angle_rows, half].
     void (*rotate)(const Rotation& r, const Scalar* x, const Scalar* cos, const Scalar* sin, Scalar* y, Index rows);
 
+    /// C = α A B, or α A B added to C, on the calling thread. C overlaps neither operand.
+    void (*small_product)(const SmallProduct& p, const Scalar* a, const Scalar* b, Scalar* c);
+    /// y[column, row] = x[row, column], rows of x and of y at a distance of x_row and y_row, on the calling thread.
+    void (*transpose)(const Scalar* x, Index x_row, Scalar* y, Index y_row, Index rows, Index columns);
+
     // A tile of attention, rows × columns of scores s; c the cap, m and l a query's running maximum and sum.
     /// x = c tanh(s / c) + bias − slope |distance|, −∞ where masked; m' = max(m, max x), rescale = exp(m − m'), l = l rescale +
     /// Σ exp(x − m'), s = exp(x − m') keep. keep [rows, stride] may be null; max, sum, rescale: [rows].
     void (*attention_tile)(const ScoreTile& t, Scalar* s, const Scalar* keep, Scalar* max, Real* sum, Scalar* rescale);
+    /// dots = Σ x ∘ y over each of n columns; rows of x and y at a distance of x_row and y_row.
+    void (*row_dots)(const Scalar* x, Index x_row, const Scalar* y, Index y_row, Scalar* dots, Index rows, Index n);
     /// P = exp(x − lse), ds holds dO Vᵀ: s = P keep, dx = P (ds keep − dots) added to dbias, ds = dx (1 − tanh²(s / c)). keep and
     /// dbias may be null; dbias lies as the bias does; slope is room for a row.
     void (*attention_tile_backward)(const ScoreTile& t, Scalar* s, Scalar* ds, const Scalar* keep, const Scalar* lse,

@@ -81,11 +81,16 @@ inline void attention_tile(const ScoreTile& t, Scalar* s, const Scalar* keep, Sc
             total += e;
             store(s + j, Full{}, e);
         });
-        sum[r] = sum[r] * static_cast<Real>(rescale[r]) + fold(total, 0, [](Real a, Real b) { return a + b; });
+        sum[r] = sum[r] * static_cast<Real>(rescale[r]) + sum_of_lanes(total);
         if (!keep) continue;
         const Scalar* kept = keep + r * t.stride;
         each_batch(c.padded, [&](Index j) { store(s + j, Full{}, load(s + j, Full{}) * load(kept + j, Full{})); });
     }
+}
+
+inline void row_dots(const Scalar* x, Index x_row, const Scalar* y, Index y_row, Scalar* dots, Index rows, Index n) {
+    for (Index r = 0; r < rows; ++r, x += x_row, y += y_row)
+        dots[r] = static_cast<Scalar>(row_sum(n, [&](Index i, auto part) { return load(x + i, part) * load(y + i, part); }));
 }
 
 /// s [rows, stride]: scores → weights times keep, as dV needs them; ds [rows, stride]: dO Vᵀ → the gradient of the scores before

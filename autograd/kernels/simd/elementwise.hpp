@@ -82,7 +82,7 @@ inline void unary(Unary f, Scalar p, Scalar q, const Scalar* x, Scalar* y, Index
         case Unary::relu: return map(cheap, n, y, [=](Vec v) { return maximum(v, zero); }, x);
         case Unary::leaky_relu: return map(cheap, n, y, [=](Vec v) { return select(v > zero, v, vp * v); }, x);
         case Unary::elu: return map(costly, n, y, [=](Vec v) { return select(v > zero, v, vp * expm1(select(v > zero, zero, v))); }, x);
-        case Unary::gelu: return map(costly, n, y, [](Vec v) { return v * normal_cdf(v); }, x);
+        case Unary::gelu: return map(costly, n, y, [](Vec v) { return v * Normal(v).cdf; }, x);
         case Unary::gelu_tanh: return map(costly, n, y, [](Vec v) { return gelu_tanh(v); }, x);
         case Unary::silu: return map(costly, n, y, [](Vec v) { return v * sigmoid(v); }, x);
         case Unary::clamp:
@@ -113,7 +113,10 @@ inline void unary_backward(Unary f, Scalar p, Scalar, const Scalar* x, const Sca
         case Unary::elu:
             return map(costly, n, dx, [=](Vec v, Vec d) { return select(v > zero, d, chain(d, vp * exp(v))); }, x, dy);
         case Unary::gelu:  // Φ + x φ
-            return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, normal_cdf(v) + v * normal_pdf(v)); }, x, dy);
+            return map(costly, n, dx, [](Vec v, Vec d) {
+                const Normal normal(v);
+                return chain(d, normal.cdf + v * normal.pdf);
+            }, x, dy);
         case Unary::gelu_tanh: return map(costly, n, dx, [](Vec v, Vec d) { return chain(d, gelu_tanh_slope(v)); }, x, dy);
         case Unary::silu:  // σ (1 + x (1 − σ)), 1 − σ(x) = σ(−x)
             return map(costly, n, dx, [=](Vec v, Vec d) { return chain(d, sigmoid(v) * (one + v * sigmoid(-v))); }, x, dy);

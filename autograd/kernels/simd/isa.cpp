@@ -16,6 +16,7 @@
 #include <tapehead/autograd/kernels/simd/elementwise.hpp>
 #include <tapehead/autograd/kernels/simd/norm.hpp>
 #include <tapehead/autograd/kernels/simd/optimizer.hpp>
+#include <tapehead/autograd/kernels/simd/product.hpp>
 #include <tapehead/autograd/kernels/simd/reduce.hpp>
 #include <tapehead/autograd/kernels/simd/rotary.hpp>
 #include <tapehead/autograd/kernels/simd/softmax.hpp>
@@ -51,7 +52,10 @@ const Simd table = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
     .rotate = rotate,
+    .small_product = small_product,
+    .transpose = transpose,
     .attention_tile = attention_tile,
+    .row_dots = row_dots,
     .attention_tile_backward = attention_tile_backward,
     .sgd = sgd,
     .adam = adam,

@@ -65,7 +65,7 @@ inline Real row_sum(Index n, const F& f) {
             r3 += f(i + 3 * lanes, Full{});
         }
         blocks(i, end, [&](Index j, auto part) { r0 += f(j, part); });
-        total = fold((r0 + r1) + (r2 + r3), total, [](Real a, Real b) { return a + b; });
+        total += sum_of_lanes((r0 + r1) + (r2 + r3));
     }
     return total;
 }
@@ -87,7 +87,7 @@ inline Real reduce_run(const Scalar* x, Index n) {
             r3 = R::take(r3, load(x + i + 3 * lanes, Full{}));
         }
         blocks(i, end, [&](Index j, auto part) { r1 = R::take(r1, load(x + j, part, R::start)); });
-        for (const Vec r : {r0, r1, r2, r3}) total = fold(r, total, R::join);
+        for (const Vec r : {r0, r1, r2, r3}) total = R::join(total, fold(r, R::join));
     }
     return total;
 }
@@ -163,7 +163,7 @@ inline Scalar row_max(const Scalar* x, Index n) {
     }
     blocks(i, n, [&](Index j, auto part) { r0 = xsimd::max(load(x + j, part, -infinity), r0); });
     const Vec r = xsimd::max(xsimd::max(r0, r1), xsimd::max(r2, r3));
-    return static_cast<Scalar>(fold(r, -infinity, [](Real a, Real b) { return a > b ? a : b; }));
+    return static_cast<Scalar>(fold(r, [](Real a, Real b) { return a > b ? a : b; }));
 }
 
 /// What to subtract before exp: the maximum m, or 0 where m is infinite and speaks for itself.

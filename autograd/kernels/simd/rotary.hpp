@@ -30,7 +30,7 @@ inline void rotate_row(bool adjacent, const Scalar* x, const Scalar* c, const Sc
 inline void rotate(const Rotation& r, const Scalar* x, const Scalar* c, const Scalar* s, Scalar* y, Index rows) {
     parallel_for(rows, 32768 / (r.width + 1) + 1, [&](Index begin, Index end) {
         for (Index row = begin; row < end; ++row) {
-            const Index at = row * r.width, angle = row % r.angle_rows * r.half;
+            const Index at = row * r.width, angle = row / r.neighbours % r.angle_rows * r.half;
             rotate_row(r.adjacent, x + at, c + angle, s + angle, y + at, r.half);
             for (Index i = 2 * r.half; i < r.width; ++i) y[at + i] = x[at + i];
         }

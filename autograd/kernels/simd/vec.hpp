@@ -29,20 +29,34 @@ struct Part {
 };
 
 inline Vec load(const Scalar* x, Full, Scalar = 0) { return Vec::load_unaligned(x); }
+inline void store(Scalar* y, Full, Vec v) { v.store_unaligned(y); }
 
+#if defined(__AVX512F__)
+// Under a mask the processor leaves the rest of memory alone.
+inline __m512 load_masked(__m512 pad, unsigned mask, const float* x) {
+    return _mm512_mask_loadu_ps(pad, static_cast<__mmask16>(mask), x);
+}
+inline __m512d load_masked(__m512d pad, unsigned mask, const double* x) {
+    return _mm512_mask_loadu_pd(pad, static_cast<__mmask8>(mask), x);
+}
+inline void store_masked(float* y, unsigned mask, __m512 v) { _mm512_mask_storeu_ps(y, static_cast<__mmask16>(mask), v); }
+inline void store_masked(double* y, unsigned mask, __m512d v) { _mm512_mask_storeu_pd(y, static_cast<__mmask8>(mask), v); }
+
+inline Vec load(const Scalar* x, Part part, Scalar pad = 0) { return load_masked(Vec(pad), (1u << part.count) - 1, x); }
+inline void store(Scalar* y, Part part, Vec v) { store_masked(y, (1u << part.count) - 1, v); }
+#else
 inline Vec load(const Scalar* x, Part part, Scalar pad = 0) {
     alignas(Vec) Scalar buffer[lanes];
     for (Index i = 0; i < lanes; ++i) buffer[i] = i < part.count ? x[i] : pad;
     return Vec::load_aligned(buffer);
 }
 
-inline void store(Scalar* y, Full, Vec v) { v.store_unaligned(y); }
-
 inline void store(Scalar* y, Part part, Vec v) {
     alignas(Vec) Scalar buffer[lanes];
     v.store_aligned(buffer);
     for (Index i = 0; i < part.count; ++i) y[i] = buffer[i];
 }
+#endif
 
 /// v with zeros in the lanes that are not there, for sums of what the pad was turned into.
 inline Vec only(Vec v, Full) { return v; }
@@ -61,13 +75,21 @@ inline void blocks(Index begin, Index end, const F& f) {
     if (i < end) f(i, Part{end - i});
 }
 
-/// The lanes of v, folded from left to right in Real.
+/// The lanes of v joined in Real: each with the one half the batch away, until one is left.
 template <class F>
-inline Real fold(Vec v, Real start, const F& f) {
+inline Real fold(Vec v, const F& join) {
     alignas(Vec) Scalar buffer[lanes];
     v.store_aligned(buffer);
-    for (Index i = 0; i < lanes; ++i) start = f(start, static_cast<Real>(buffer[i]));
-    return start;
+    Real joined[lanes / 2];
+    for (Index i = 0; i < lanes / 2; ++i)
+        joined[i] = join(static_cast<Real>(buffer[i]), static_cast<Real>(buffer[i + lanes / 2]));
+    for (Index width = lanes / 4; width > 0; width /= 2)
+        for (Index i = 0; i < width; ++i) joined[i] = join(joined[i], joined[i + width]);
+    return joined[0];
+}
+
+inline Real sum_of_lanes(Vec v) {
+    return fold(v, [](Real a, Real b) { return a + b; });
 }
 
 /// f of each lane, for functions that have no vector form.
@@ -179,15 +201,34 @@ inline Vec sigmoid_slope(Vec x) {
 /// log(1 + eˣ) = max(x, 0) + log1p(e^−|x|)
 inline Vec softplus(Vec x) { return maximum(x, Vec(Scalar{0})) + log1p(exp(-xsimd::abs(x))); }
 
-/// Φ(x), the standard normal distribution, and its density φ(x).
-inline Vec normal_cdf(Vec x) {
-    const Vec half(Scalar{0.5});
-    return half + half * erf(x * Vec(1 / std::numbers::sqrt2_v<Scalar>));
-}
-inline Vec normal_pdf(Vec x) {
-    const Scalar at_zero = std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>;
-    return Vec(at_zero) * exp_flush(Vec(Scalar{-0.5}) * x * x);
-}
+/// Φ(x), the standard normal distribution, and its density φ(x), from one exponential.
+struct Normal {
+    Vec cdf, pdf;
+
+    explicit Normal(Vec x) {
+        const Vec half(Scalar{0.5}), e = exp_flush(-half * x * x);
+        pdf = e * Vec(std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>);
+        if constexpr (single) {
+            const Vec tail = e * tail_factor(xsimd::abs(x));
+            cdf = xsimd::select(x < Vec(Scalar{0}), tail, Vec(Scalar{1}) - tail);
+        } else {
+            cdf = half + half * erf(x * Vec(1 / std::numbers::sqrt2_v<Scalar>));
+        }
+    }
+
+private:
+    /// Φ(−x) exp(x²/2) for x ≥ 0: t times a polynomial in t = 1 / (1 + x / √8), fitted over the range of the exponential to a
+    /// relative error of 4e-8; rounding makes it 3.4e-7. Unlike 1 − erf it keeps its digits in the tail.
+    static Vec tail_factor(Vec x) {
+        constexpr Scalar c[] = {Scalar(0.14104383805),  Scalar(0.14117674529),  Scalar(0.12163047451),
+                                Scalar(0.10103505541),  Scalar(-0.01258922122), Scalar(0.13798969994),
+                                Scalar(-0.24269245447), Scalar(0.14185129823),  Scalar(-0.02944545684)};
+        const Vec t = Vec(Scalar{1}) / xsimd::fma(x, Vec(Scalar{0.5} / std::numbers::sqrt2_v<Scalar>), Vec(Scalar{1}));
+        Vec series(c[8]);
+        for (int i = 7; i >= 0; --i) series = xsimd::fma(series, t, Vec(c[i]));
+        return series * t;
+    }
+};
 
 /// xᵖ by the C library: xsimd's is wrong for negative or zero bases and loses up to 9 bits elsewhere.
 inline Vec pow(Vec x, Vec p) {
