@@ -69,16 +69,32 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     return reshape(gemm(flatten(a, 0, -2), false, b, false), shape);
 }
 
+/// y = x Wᵀ + b over rows;  dx = dy W,  dW = dyᵀ x,  db = dy
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     check<ShapeError>(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1),
                       "linear: expected x [..., in] and weight [out, in], got {} and {}", x.shape(), weight.shape());
     check<ShapeError>(!bias || bias.shape() == Shape{weight.size(0)}, "linear: expected bias [{}], got {}", weight.size(0),
                       bias ? bias.shape() : Shape());
+    const Index in = weight.size(1), out = weight.size(0);
     Shape shape = x.shape();
-    shape[-1] = weight.size(0);
-    const Index count = x.shape().slice(0, x.dim() - 1).numel();
-    const Tensor rows = gemm(reshape(x, {count, x.size(-1)}), false, weight, true);
-    return reshape(bias ? rows + bias : rows, shape);
+    const Index rows = shape.slice(0, x.dim() - 1).numel();
+    shape[-1] = out;
+    Tensor y = Tensor::empty(shape);
+    kernels::gemm({.transpose_b = true,
+                   .m = rows,
+                   .n = out,
+                   .k = in,
+                   .lda = in,
+                   .ldb = in,
+                   .ldc = out,
+                   .bias = bias ? bias.data() : nullptr},
+                  x.data(), weight.data(), y.raw());
+    const auto as_rows = [rows](const Tensor& t) { return t.dim() == 2 ? t : reshape(t, {rows, t.size(-1)}); };
+    return record("linear", y,
+                  wrt(x, [as_rows, weight,
+                          to = x.shape()](const Tensor& dy) { return reshape(gemm(as_rows(dy), false, weight, false), to); }),
+                  wrt(weight, [as_rows, x](const Tensor& dy) { return gemm(as_rows(dy), true, as_rows(x), false); }),
+                  wrt(bias, [](const Tensor& dy) { return dy; }));
 }
 
 Tensor outer(const Tensor& a, const Tensor& b) {
