@@ -11,13 +11,14 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-/// [B, T, E] → [B, H, T, D]
-Tensor split_heads(const Tensor& x, Index heads) {
-    return permute(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
-}
+/// [B, T, E] → [B, T, H, D]
+Tensor split_heads(const Tensor& x, Index heads) { return reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}); }
 
-/// [B, H, T, D] → [B, T, E]
-Tensor merge_heads(const Tensor& x) { return flatten(permute(x, {0, 2, 1, 3}), 2, 3); }
+/// [B, T, H, D] → [B, T, E]
+Tensor merge_heads(const Tensor& x) { return flatten(x, 2, 3); }
+
+/// [B, T, H, D] ↔ [B, H, T, D]: a cache keeps the positions of a head together.
+Tensor swap_heads(const Tensor& x) { return permute(x, {0, 2, 1, 3}); }
 
 /// Keys or values [B, Tk, E] with those that no query may attend to replaced by 0 if a NaN or infinity is among the numbers, since
 /// a projection would spread it into the gradient of its weights.
@@ -67,7 +68,9 @@ MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, const Multi
 }
 
 /// Queries or keys with their positions, from `first` on.
-Tensor MultiHeadAttention::turned(const Tensor& heads, Index first) const { return rotary ? (*rotary)(heads, first) : heads; }
+Tensor MultiHeadAttention::turned(const Tensor& heads, Index first) const {
+    return rotary ? rotary->forward(heads, first, 1) : heads;
+}
 
 MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key, const Tensor& value,
                                                       const AttentionMask& mask) const {
@@ -79,30 +82,35 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
     const Index ahead = key.size(1) - query.size(1);  // of the last query the last key, as masks have it
-    return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),  // [B, H, Tq, D]
+    return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),  // [B, Tq, H, D]
             turned(split_heads(k_proj(readable(key, mask, shape)), num_kv_heads),
-                   std::max<Index>(0, -ahead)),                                // [B, Hkv, Tk, D]
-            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};  // [B, Hkv, Tk, D]
+                   std::max<Index>(0, -ahead)),                                // [B, Tk, Hkv, D]
+            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};  // [B, Tk, Hkv, D]
 }
 
 AttentionOptions MultiHeadAttention::options(const AttentionMask& mask) const {
-    return {.mask = mask, .scale = scale, .softcap = softcap, .dropout = dropout, .training = training};
+    return {.mask = mask, .scale = scale, .softcap = softcap, .dropout = dropout, .training = training, .time_first = true};
 }
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                    const AttentionMask& call_mask) const {
     const AttentionMask mask = call_mask & own_mask;
-    const auto [q, k, v] = project(query, key, value, mask);                    // [B, H, Tq, D], [B, Hkv, Tk, D] twice
-    const Tensor heads = scaled_dot_product_attention(q, k, v, options(mask));  // [B, H, Tq, D]
+    const auto [q, k, v] = project(query, key, value, mask);                    // [B, Tq, H, D], [B, Tk, Hkv, D] twice
+    const Tensor heads = scaled_dot_product_attention(q, k, v, options(mask));  // [B, Tq, H, D]
     return out_proj(merge_heads(heads));                                        // [B, Tq, E]
 }
 
 AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                                          const AttentionMask& call_mask, bool average) const {
     const AttentionMask mask = call_mask & own_mask;
-    const auto [q, k, v] = project(query, key, value, mask);  // [B, H, Tq, D], [B, Hkv, Tk, D] twice
+    const auto [q, k, v] = project(query, key, value, mask);  // [B, Tq, H, D], [B, Tk, Hkv, D] twice
     const auto [heads, weights] = scaled_dot_product_attention_with_weights(q, k, v, options(mask));
     return {out_proj(merge_heads(heads)), average ? mean(weights, 1) : weights};  // [B, Tq, E], [B, H, Tq, Tk]
+}
+
+void MultiHeadAttention::append(KeyValueCache& cache, const Tensor& key, const Tensor& value, Index first) const {
+    cache.append(swap_heads(turned(split_heads(k_proj(key), num_kv_heads), first)),  // [B, Hkv, T, D]
+                 swap_heads(split_heads(v_proj(value), num_kv_heads)));              // [B, Hkv, T, D]
 }
 
 KeyValueCache MultiHeadAttention::make_cache(Index batch, Index capacity) const {
@@ -114,7 +122,7 @@ KeyValueCache MultiHeadAttention::make_cache(const Tensor& key, const Tensor& va
     check_sequence("key", key, k_proj);
     check_sequence("value", value, v_proj);
     KeyValueCache cache = make_cache(key.size(0), key.size(1));
-    cache.append(turned(split_heads(k_proj(key), num_kv_heads), 0), split_heads(v_proj(value), num_kv_heads));
+    append(cache, key, value, 0);
     return cache;
 }
 
@@ -123,7 +131,7 @@ Tensor MultiHeadAttention::forward(const Tensor& x, KeyValueCache& cache, const 
     const AttentionMask mask = call_mask & own_mask;
     const Index first = cache.length;
     mask.parts({x.size(0), num_heads, x.size(1), first + x.size(1)});  // throws before the cache changes
-    cache.append(turned(split_heads(k_proj(x), num_kv_heads), first), split_heads(v_proj(x), num_kv_heads));
+    append(cache, x, x, first);
     return attend_to(cache, x, first, mask);
 }
 
@@ -134,10 +142,12 @@ Tensor MultiHeadAttention::forward_to(const Tensor& query, const KeyValueCache& 
 
 Tensor MultiHeadAttention::attend_to(const KeyValueCache& cache, const Tensor& x, Index first,
                                      const AttentionMask& mask) const {
-    const Tensor q = turned(split_heads(q_proj(x), num_heads), first);  // [B, H, T, D]
-    const Tensor heads =                                                // [B, H, T, D]
-        scaled_dot_product_attention_to_first(q, cache.keys, cache.values, cache.length, options(mask));
-    return out_proj(merge_heads(heads));  // [B, T, E]
+    AttentionOptions as_cached = options(mask);
+    as_cached.time_first = false;
+    const Tensor q = swap_heads(turned(split_heads(q_proj(x), num_heads), first));  // [B, H, T, D]
+    const Tensor heads =                                                            // [B, H, T, D]
+        scaled_dot_product_attention_to_first(q, cache.keys, cache.values, cache.length, as_cached);
+    return out_proj(merge_heads(swap_heads(heads)));  // [B, T, E]
 }
 
 void MultiHeadAttention::visit(Visitor& v) {

@@ -67,10 +67,11 @@ struct MultiHeadAttention : Module {
 
 private:
     struct Heads {
-        Tensor q, k, v;  // [B, H, Tq, D], [B, Hkv, Tk, D], [B, Hkv, Tk, D]
+        Tensor q, k, v;  // [B, Tq, H, D], [B, Tk, Hkv, D], [B, Tk, Hkv, D]
     };
     Tensor turned(const Tensor& heads, Index first) const;
     Heads project(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionMask& mask) const;
+    void append(KeyValueCache& cache, const Tensor& key, const Tensor& value, Index first) const;
     Tensor attend_to(const KeyValueCache& cache, const Tensor& x, Index first, const AttentionMask& mask) const;
     AttentionOptions options(const AttentionMask& mask) const;
 };

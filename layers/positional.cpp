@@ -83,13 +83,21 @@ RotaryEmbedding::RotaryEmbedding(Index head_dim, const RotaryOptions& rotary, In
     sin = rotary_table(max_length, 0, width / 2, options, sine);
 }
 
-Tensor RotaryEmbedding::forward(const Tensor& x, Index first) const {
+Tensor RotaryEmbedding::forward(const Tensor& x, Index first, Index time_axis) const {
     check<ShapeError>(x.dim() >= 2, "RotaryEmbedding: expected x [..., T, D], got {}", x.shape());
     check<IndexError>(first >= 0, "RotaryEmbedding: expected a first position of at least 0, got {}", first);
-    const Index length = x.size(-2), half = cos.size(1), end = first + length;
-    if (end <= cos.size(0)) return rotary_embedding(x, slice(cos, 0, first, end), slice(sin, 0, first, end), options.layout);
-    return rotary_embedding(x, rotary_table(length, first, half, options, cosine),
-                            rotary_table(length, first, half, options, sine), options.layout);
+    const Index axis = normalize_axis("RotaryEmbedding", time_axis, x.dim());
+    check<IndexError>(axis < x.dim() - 1, "RotaryEmbedding: expected a time axis before the last of {}, got {}", x.shape(),
+                      time_axis);
+    const Index length = x.size(axis), half = cos.size(1), end = first + length;
+    Shape shape{length};  // of the angles: [T, 1, ..., R/2]
+    for (Index i = axis + 1; i < x.dim() - 1; ++i) shape.push_back(1);
+    shape.push_back(half);
+    const auto turn = [&](const Tensor& c, const Tensor& s) {
+        return rotary_embedding(x, reshape(c, shape), reshape(s, shape), options.layout);
+    };
+    if (end <= cos.size(0)) return turn(slice(cos, 0, first, end), slice(sin, 0, first, end));
+    return turn(rotary_table(length, first, half, options, cosine), rotary_table(length, first, half, options, sine));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

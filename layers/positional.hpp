@@ -54,8 +54,9 @@ struct RotaryEmbedding : Layer {
     /// turn are an even number of at most head_dim, and for a base or a scaling that is not above 0.
     explicit RotaryEmbedding(Index head_dim, const RotaryOptions& options = {}, Index max_length = 1024);
     Tensor forward(const Tensor& x) const override { return forward(x, 0); }
-    /// Throws ShapeError unless x is [..., T, D] with D at least R, IndexError for a negative position.
-    Tensor forward(const Tensor& x, Index first) const;
+    /// x [..., T, D], or with T at another axis than the last but one. Throws ShapeError unless D is at least R, IndexError for a
+    /// negative position or an axis that x has not before D.
+    Tensor forward(const Tensor& x, Index first, Index time_axis = -2) const;
     using Layer::operator();
     Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
     void visit(Visitor&) override {}

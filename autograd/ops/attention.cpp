@@ -26,22 +26,37 @@ namespace {
 
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
+/// Where heads and time are among the axes.
+struct HeadAxes {
+    Index heads, time;
+    explicit HeadAxes(const AttentionOptions& options) : heads(options.time_first ? 2 : 1), time(3 - heads) {}
+};
+
+AttentionShape shape_of(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
+    const HeadAxes axis(options);
+    return {q.size(0), q.size(axis.heads), q.size(axis.time), k.size(axis.time)};
+}
+
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
     check<ShapeError>(q.dim() == 4 && k.dim() == 4 && v.dim() == 4,
-                      "scaled_dot_product_attention: expected q, k and v with 4 axes [B, H, T, D], got {}, {} and {}",
+                      "scaled_dot_product_attention: expected q, k and v with 4 axes {}, got {}, {} and {}",
+                      options.time_first ? "[B, T, H, D]" : "[B, H, T, D]", q.shape(), k.shape(), v.shape());
+    const HeadAxes axis(options);
+    check<ShapeError>(q.size(0) == k.size(0) && q.size(3) == k.size(3) && k.shape().slice(0, 3) == v.shape().slice(0, 3),
+                      "scaled_dot_product_attention: expected {}, got {}, {} and {}",
+                      options.time_first ? "q [B, Tq, H, D], k [B, Tk, Hkv, D] and v [B, Tk, Hkv, Dv]"
+                                         : "q [B, H, Tq, D], k [B, Hkv, Tk, D] and v [B, Hkv, Tk, Dv]",
                       q.shape(), k.shape(), v.shape());
-    check<ShapeError>(
-        q.size(0) == k.size(0) && q.size(3) == k.size(3) && k.shape().slice(0, 3) == v.shape().slice(0, 3),
-        "scaled_dot_product_attention: expected q [B, H, Tq, D], k [B, Hkv, Tk, D] and v [B, Hkv, Tk, Dv], got {}, {} "
-        "and {}",
-        q.shape(), k.shape(), v.shape());
-    check<ShapeError>(k.size(1) > 0 && q.size(1) % k.size(1) == 0,
+    check<ShapeError>(k.size(axis.heads) > 0 && q.size(axis.heads) % k.size(axis.heads) == 0,
                       "scaled_dot_product_attention: expected a number of heads that {} key-value heads divide, got {}",
-                      k.size(1), q.size(1));
+                      k.size(axis.heads), q.size(axis.heads));
     check<ValueError>(0 <= options.dropout && options.dropout <= 1,
                       "scaled_dot_product_attention: expected a dropout in [0, 1], got {}", options.dropout);
     check<ValueError>(options.softcap >= 0, "scaled_dot_product_attention: expected softcap >= 0, got {}", options.softcap);
 }
+
+/// Time before heads or after: [B, T, H, D] ↔ [B, H, T, D].
+Tensor swap_heads(const Tensor& x) { return permute(x, {0, 2, 1, 3}); }
 
 /// Key-value heads, each repeated for the query heads that it serves: [B, Hkv, T, D] → [B, H, T, D].
 Tensor repeat_heads(const Tensor& x, Index heads) {
@@ -87,13 +102,15 @@ Real scale_of(const Tensor& q, const AttentionOptions& options) {
 }
 
 /// softmax(cap(Q Kᵀ scale) + bias) V, the bias given beside the mask.
-AttentionSteps written_out(const Tensor& q, const Tensor& key, const Tensor& value, const Tensor& bias,
+AttentionSteps written_out(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& bias,
                            const AttentionOptions& options) {
-    const AttentionShape shape{q.size(0), q.size(1), q.size(2), key.size(2)};
+    const auto heads_first = [&](const Tensor& x) { return options.time_first ? swap_heads(x) : x; };
+    const AttentionShape shape = shape_of(query, key, options);
     const std::optional<Condition> allowed = options.mask.allowed(shape);
     const Tensor alibi = options.mask.alibi_bias(shape);
-    const Tensor k = repeat_heads(key, shape.heads);    // [B, H, Tk, D]
-    const Tensor v = repeat_heads(value, shape.heads);  // [B, H, Tk, Dv]
+    const Tensor q = heads_first(query);                             // [B, H, Tq, D]
+    const Tensor k = repeat_heads(heads_first(key), shape.heads);    // [B, H, Tk, D]
+    const Tensor v = repeat_heads(heads_first(value), shape.heads);  // [B, H, Tk, Dv]
     const Products products(q, k, v, allowed);
 
     const Tensor scores = products.scores(q, k) * scale_of(q, options);
@@ -103,12 +120,21 @@ AttentionSteps written_out(const Tensor& q, const Tensor& key, const Tensor& val
     const Tensor masked = allowed ? where(*allowed, sloped, -infinity) : sloped;
     const Tensor weights = softmax(masked);  // [B, H, Tq, Tk], as all of these
     const Tensor kept = dropout(weights, options.dropout, options.training, *options.generator);
-    return {scores, capped, masked, weights, products.output(kept, v)};  // output: [B, H, Tq, Dv]
+    const Tensor output = products.output(kept, v);  // [B, H, Tq, Dv]
+    return {scores, capped, masked, weights, options.time_first ? swap_heads(output) : output};
 }
 
-/// [B, H, T, D], of whose rows of T only the first may be meant.
-kernels::HeadStrides strides_of(const Tensor& x) {
-    return {x.size(1) * x.size(2) * x.size(3), x.size(2) * x.size(3), x.size(3)};
+/// Of x [B, H, T, D] or [B, T, H, D], of whose rows of T only the first may be meant.
+kernels::HeadStrides strides_of(const Shape& x, const HeadAxes& axis) {
+    const Shape strides = row_major_strides(x);
+    return {strides[0], strides[axis.heads], strides[axis.time]};
+}
+
+/// The shape of the output.
+Shape output_shape(const Tensor& q, const Tensor& v) {
+    Shape shape = q.shape();
+    shape[-1] = v.size(-1);
+    return shape;
 }
 
 template <class T, class Array>
@@ -119,32 +145,36 @@ kernels::OverScores<const T> over_scores(const Array& array, const AttentionShap
     return result;
 }
 
-/// Whether the first `rows` rows of x [B, H, capacity, D] hold finite numbers alone.
-bool first_are_finite(const Tensor& x, Index rows) {
-    for (Index i = 0; i < x.size(0) * x.size(1); ++i)
-        if (!kernels::simd().all_finite(x.data() + i * x.size(2) * x.size(3), rows * x.size(3))) return false;
+/// Whether the first `rows` rows of time of x hold finite numbers alone.
+bool first_are_finite(const Tensor& x, Index rows, const HeadAxes& axis) {
+    const AxisView view(x.shape(), axis.time);
+    for (Index i = 0; i < view.outer; ++i)
+        if (!kernels::simd().all_finite(x.data() + i * view.n * view.inner, rows * view.inner)) return false;
     return true;
 }
 
 /// Whether the kernel may run: a masked pair is silenced by a weight of 0, which NaN and infinity survive.
-bool may_multiply(const Tensor& q, const Tensor& k, const Tensor& v, Index keys, const AttentionMask::Parts& parts) {
-    return !parts.excludes() || (all_finite(q) && first_are_finite(k, keys) && first_are_finite(v, keys));
+bool may_multiply(const Tensor& q, const Tensor& k, const Tensor& v, Index keys, const AttentionMask::Parts& parts,
+                  const AttentionOptions& options) {
+    const HeadAxes axis(options);
+    return !parts.excludes() || (all_finite(q) && first_are_finite(k, keys, axis) && first_are_finite(v, keys, axis));
 }
 
 /// What the kernel is told. Points into the parts, which must outlive it.
 kernels::AttentionPlan plan_of(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                                const AttentionMask::Parts& parts, const AttentionOptions& options, kernels::PhiloxKey key) {
+    const HeadAxes axis(options);
     kernels::AttentionPlan plan{.batch = shape.batch,
                                 .heads = shape.heads,
-                                .kv_heads = k.size(1),
+                                .kv_heads = k.size(axis.heads),
                                 .queries = shape.queries,
                                 .keys = shape.keys,
                                 .width = q.size(3),
                                 .value_width = v.size(3),
-                                .q = strides_of(q),
-                                .k = strides_of(k),
-                                .v = strides_of(v),
-                                .o = {shape.heads * shape.queries * v.size(3), shape.queries * v.size(3), v.size(3)},
+                                .q = strides_of(q.shape(), axis),
+                                .k = strides_of(k.shape(), axis),
+                                .v = strides_of(v.shape(), axis),
+                                .o = strides_of(output_shape(q, v), axis),
                                 .scale = static_cast<Scalar>(scale_of(q, options)),
                                 .softcap = static_cast<Scalar>(options.softcap),
                                 .first = parts.first,
@@ -159,9 +189,9 @@ kernels::AttentionPlan plan_of(const Tensor& q, const Tensor& k, const Tensor& v
     return plan;
 }
 
-/// The output of the kernel [B, H, Tq, Dv], and log Σ exp of each query's scores [B, H, Tq].
+/// The output of the kernel, laid out as q, and log Σ exp of each query's scores [B, H, Tq].
 std::pair<Tensor, Tensor> run_kernel(const Tensor& q, const Tensor& k, const Tensor& v, const kernels::AttentionPlan& plan) {
-    Tensor y = Tensor::empty({plan.batch, plan.heads, plan.queries, plan.value_width});
+    Tensor y = Tensor::empty(output_shape(q, v));
     Tensor lse = Tensor::empty({plan.batch, plan.heads, plan.queries});
     kernels::attention(plan, q.data(), k.data(), v.data(), y.raw(), lse.raw());
     return {y, lse};
@@ -207,7 +237,7 @@ std::array<Tensor, 4> written_out_backward(const std::array<Tensor, 4>& in, cons
 AttentionSteps scaled_dot_product_attention_steps(const Tensor& q, const Tensor& k, const Tensor& v,
                                                   const AttentionOptions& options) {
     check_attention(q, k, v, options);
-    const AttentionShape shape{q.size(0), q.size(1), q.size(2), k.size(2)};
+    const AttentionShape shape = shape_of(q, k, options);
     return written_out(q, k, v, options.mask.parts(shape).bias, options);
 }
 
@@ -221,10 +251,10 @@ AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const
 /// dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ − D) = dbias,  dQ = scale (dS ∘ cap') K,  dK = scale (dS ∘ cap')ᵀ Q
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
     check_attention(q, k, v, options);
-    const AttentionShape shape{q.size(0), q.size(1), q.size(2), k.size(2)};
+    const AttentionShape shape = shape_of(q, k, options);
     Kept kept{shape, options, options.mask.parts(shape), {}, {}};
     const AttentionMask::Parts& parts = kept.parts;
-    if (!may_multiply(q, k, v, shape.keys, parts)) return written_out(q, k, v, parts.bias, options).output;
+    if (!may_multiply(q, k, v, shape.keys, parts, options)) return written_out(q, k, v, parts.bias, options).output;
 
     if (options.training && options.dropout > 0) kept.key = options.generator->take(Shape(shape).numel());
     const auto [y, lse] = run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, kept.key));
@@ -238,15 +268,17 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, const Tensor& v, Index keys,
                                              const AttentionOptions& options) {
     check_attention(q, k, v, options);
-    check<IndexError>(0 <= keys && keys <= k.size(2),
-                      "scaled_dot_product_attention_to_first: expected a number of keys in [0, {}], got {}", k.size(2), keys);
-    const AttentionShape shape{q.size(0), q.size(1), q.size(2), keys};
+    const HeadAxes axis(options);
+    AttentionShape shape = shape_of(q, k, options);
+    check<IndexError>(0 <= keys && keys <= shape.keys,
+                      "scaled_dot_product_attention_to_first: expected a number of keys in [0, {}], got {}", shape.keys, keys);
+    shape.keys = keys;
     const AttentionMask::Parts parts = options.mask.parts(shape);
     const bool recorded = grad_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad() ||
                                              (parts.bias && parts.bias.requires_grad()));
     const bool drops = options.training && options.dropout > 0;
-    if (recorded || drops || !may_multiply(q, k, v, keys, parts))
-        return scaled_dot_product_attention(q, slice(k, 2, 0, keys), slice(v, 2, 0, keys), options);
+    if (recorded || drops || !may_multiply(q, k, v, keys, parts, options))
+        return scaled_dot_product_attention(q, slice(k, axis.time, 0, keys), slice(v, axis.time, 0, keys), options);
     return run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, {})).first;
 }
 

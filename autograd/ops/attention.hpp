@@ -16,10 +16,11 @@ struct AttentionOptions {
     Real dropout = 0;                             ///< probability of dropping a weight, in training
     bool training = false;                        ///< whether dropout acts
     Generator* generator = &default_generator();  ///< of the dropout
+    bool time_first = false;  ///< q, k, v and the output are [B, T, H, D], as projections leave them, and not [B, H, T, D]
 };
 
 struct AttentionResult {
-    Tensor output;   ///< [B, H, Tq, Dv]
+    Tensor output;   ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if time_first
     Tensor weights;  ///< [B, H, Tq, Tk], each row summing to 1, or 0 where a query may attend to nothing; before dropout
 };
 
@@ -29,13 +30,13 @@ struct AttentionSteps {
     Tensor capped_scores;  ///< [B, H, Tq, Tk]: after the softcap
     Tensor masked_scores;  ///< [B, H, Tq, Tk]: plus biases, −∞ where a query may not attend
     Tensor weights;        ///< [B, H, Tq, Tk]: their softmax
-    Tensor output;         ///< [B, H, Tq, Dv]: the weights after dropout, times V
+    Tensor output;         ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if time_first: the weights after dropout, times V
 };
 
 /// Attention(Q, K, V) = softmax(Q Kᵀ / √D) V  (Vaswani et al. 2017, section 3.2.1).
 ///
 /// q [B, H, Tq, D], k [B, Hkv, Tk, D], v [B, Hkv, Tk, Dv] → [B, H, Tq, Dv]; each of the Hkv key-value heads serves H / Hkv query
-/// heads in turn. A query that may attend to nothing gets 0 with gradient 0. A key or value is not read by a query that may not
+/// heads in turn. With time_first the middle axes of all four change places; either way the numbers are read where they are. A query that may attend to nothing gets 0 with gradient 0. A key or value is not read by a query that may not
 /// attend to it: a NaN there reaches no output and no gradient. Memory grows with T: a fused kernel keeps the output and one number
 /// for each query, and makes the weights anew in the backward pass (Dao et al. 2022). Where a mask excludes pairs and q, k or v hold
 /// a NaN or infinity the written-out path runs, pair by pair, in memory that grows with Tq Tk D. Throws ShapeError, ValueError.
@@ -43,7 +44,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 /// Attention of the queries to the first `keys` rows of k and v alone, which are read where they are: what a key-value cache holds.
 ///
-/// k [B, Hkv, capacity, D], v [B, Hkv, capacity, Dv]. Throws as above, and IndexError unless 0 ≤ keys ≤ capacity.
+/// k [B, Hkv, capacity, D], v [B, Hkv, capacity, Dv], or with the middle axes swapped if time_first. Throws as above, and IndexError unless 0 ≤ keys ≤ capacity.
 Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, const Tensor& v, Index keys,
                                              const AttentionOptions& options = {});
 

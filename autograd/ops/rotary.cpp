@@ -20,13 +20,20 @@ Pairs pairs_of(const Tensor& x, Index half, RotaryLayout layout) {
     return {slice(x, -1, 0, 2 * half, 2), slice(x, -1, 1, 2 * half, 2)};
 }
 
-/// Angles [..., T, R/2] as rows that x's rows take in turn: one set of T rows where no leading axis has angles of its own.
-Tensor in_rows(const Tensor& angles, const Shape& x, Index half) {
-    const Shape shared{x[-2], half};
-    if (angles.numel() == shared.numel() && angles.dim() >= 2 && angles.size(-2) == x[-2]) return reshape(angles, shared);
-    Shape full = x;
-    full[-1] = half;
-    return expand(angles, full);
+/// Angles as rows [rows, R/2], each for as many neighbouring rows of x, which take them in turn.
+struct AngleRows {
+    Index rows, neighbours;
+    Tensor cos, sin;
+};
+
+/// One set of T rows where only one axis of x has angles of its own, and one row for each of x's otherwise.
+AngleRows in_rows(const Tensor& cos, const Tensor& sin, Shape x, Index half) {
+    x[-1] = half;
+    Index axis = cos.dim() - 1, neighbours = 1;  // `axis` comes to be the last one but R/2 that is longer than 1
+    while (axis > 0 && cos.size(axis - 1) == 1) neighbours *= x[--axis - cos.dim()];
+    const Index rows = axis > 0 ? cos.size(axis - 1) : 1;
+    if (half > 0 && cos.numel() == rows * half) return {rows, neighbours, cos, sin};
+    return {x.slice(0, x.rank() - 1).numel(), 1, expand(cos, x), expand(sin, x)};
 }
 
 }  // namespace
@@ -45,13 +52,14 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& cos, const Tensor& sin, R
     Tensor y = Tensor::empty(x.shape());
     {
         const no_grad off;
-        const Tensor c = in_rows(cos, x.shape(), half), s = in_rows(sin, x.shape(), half);
+        const AngleRows angles = in_rows(cos, sin, x.shape(), half);
         const Index rows = x.size(-1) == 0 ? 0 : x.numel() / x.size(-1);
         const kernels::Rotation rotation{.adjacent = layout == RotaryLayout::adjacent,
                                          .width = x.size(-1),
                                          .half = half,
-                                         .angle_rows = half == 0 ? 1 : std::max<Index>(1, c.numel() / half)};
-        kernels::simd().rotate(rotation, x.data(), c.data(), s.data(), y.raw(), rows);
+                                         .angle_rows = std::max<Index>(1, angles.rows),
+                                         .neighbours = std::max<Index>(1, angles.neighbours)};
+        kernels::simd().rotate(rotation, x.data(), angles.cos.data(), angles.sin.data(), y.raw(), rows);
     }
     return record("rotary_embedding", y, wrt(x, [=](const Tensor& dy) { return rotary_embedding(dy, cos, -sin, layout); }),
                   wrt(cos,
