@@ -60,15 +60,27 @@ struct FreeBlock {
     FreeBlock* next;
 };
 
-struct Counters {
-    std::atomic<std::size_t> live{0}, peak{0}, cached{0}, requests{0};
+/// The free lists and counts of one thread. Only its thread writes; the counts may be read by all, without a lock or a locked
+/// instruction, which would cost more than the rest of a small allocation.
+struct ThreadCache {
+    std::array<FreeBlock*, small_classes> lists;
+    std::array<std::size_t, small_classes> bytes;
+    std::atomic<Index> live_bytes, live_tensors;  // changes that the shared counts do not have yet
+    ThreadCache *previous, *next;                 // in the list of all
+    enum { unknown, listed, gone } state;
+
+    static void add(std::atomic<Index>& count, Index change) {
+        count.store(count.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+    }
 };
 
-/// The free lists that all threads share. Never destroyed, since tensors may outlive every static object.
+/// What all threads share. Never destroyed, since tensors may outlive every static object.
 struct Shared {
     std::mutex mutex;
     std::array<FreeBlock*, class_count> lists{};
-    Counters counters;
+    ThreadCache threads{};  // the head of the list of all
+    std::atomic<Index> live_bytes{0}, peak_bytes{0}, live_tensors{0};
+    std::atomic<std::size_t> owned_bytes{0}, requests{0};  // from the system
 
     FreeBlock* take(std::size_t index) {
         const std::lock_guard lock(mutex);
@@ -81,6 +93,11 @@ struct Shared {
         last->next = lists[index];
         lists[index] = first;
     }
+    void count_live(Index change) {
+        const Index live = live_bytes.fetch_add(change, std::memory_order_relaxed) + change;
+        Index peak = peak_bytes.load(std::memory_order_relaxed);
+        while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {}
+    }
 };
 
 Shared& shared() {
@@ -88,50 +105,79 @@ Shared& shared() {
     return instance;
 }
 
-/// The free lists of one thread; handed to the shared ones when the thread ends.
-struct ThreadCache {
-    std::array<FreeBlock*, small_classes> lists{};
-    std::array<std::size_t, small_classes> bytes{};
+constinit thread_local ThreadCache thread_cache{};
 
-    void flush(std::size_t index) {
-        FreeBlock* first = std::exchange(lists[index], nullptr);
-        bytes[index] = 0;
-        if (!first) return;
-        FreeBlock* last = first;
-        while (last->next) last = last->next;
-        shared().put(index, first, last);
-    }
-    void flush_all() {
-        for (std::size_t index = 0; index < small_classes; ++index) flush(index);
-    }
-    ~ThreadCache();
-};
-
-constinit thread_local bool thread_cache_is_gone = false;
-thread_local ThreadCache thread_cache;
-
-ThreadCache::~ThreadCache() {
-    flush_all();
-    thread_cache_is_gone = true;
+void flush(std::size_t index) {
+    FreeBlock* first = std::exchange(thread_cache.lists[index], nullptr);
+    thread_cache.bytes[index] = 0;
+    if (!first) return;
+    FreeBlock* last = first;
+    while (last->next) last = last->next;
+    shared().put(index, first, last);
 }
 
-bool is_cached_by_thread(std::size_t index) { return index < small_classes && !thread_cache_is_gone; }
+void flush_all() {
+    for (std::size_t index = 0; index < small_classes; ++index) flush(index);
+}
 
-void count_taken(std::size_t bytes) {
-    Counters& counters = shared().counters;
-    const std::size_t live = counters.live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    std::size_t peak = counters.peak.load(std::memory_order_relaxed);
-    while (live > peak && !counters.peak.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {}
+/// Moves what this thread has counted to the shared counts.
+void publish() {
+    const Index change = thread_cache.live_bytes.exchange(0, std::memory_order_relaxed);
+    if (change != 0) shared().count_live(change);
+    shared().live_tensors.fetch_add(thread_cache.live_tensors.exchange(0, std::memory_order_relaxed),
+                                    std::memory_order_relaxed);
+}
+
+/// Hands to the shared lists and counts what a thread holds when it ends. The cache has no destructor of its own, which every use of
+/// it would pay for.
+struct AtThreadEnd {
+    ~AtThreadEnd() {
+        flush_all();
+        publish();
+        const std::lock_guard lock(shared().mutex);
+        thread_cache.previous->next = thread_cache.next;
+        if (thread_cache.next) thread_cache.next->previous = thread_cache.previous;
+        thread_cache.state = ThreadCache::gone;
+    }
+};
+
+void enlist() {
+    thread_local AtThreadEnd at_end;
+    [[maybe_unused]] const auto* used = &at_end;
+    const std::lock_guard lock(shared().mutex);
+    ThreadCache& head = shared().threads;
+    thread_cache.previous = &head;
+    thread_cache.next = std::exchange(head.next, &thread_cache);
+    if (thread_cache.next) thread_cache.next->previous = &thread_cache;
+    thread_cache.state = ThreadCache::listed;
+}
+
+/// Whether the calling thread still has a cache; lists it for its first use.
+bool has_cache() {
+    if (thread_cache.state == ThreadCache::unknown) [[unlikely]]
+        enlist();
+    return thread_cache.state == ThreadCache::listed;
+}
+
+bool is_cached_by_thread(std::size_t index) { return index < small_classes && has_cache(); }
+
+/// Counts bytes taken (or, below 0, given back) by a thread with a cache: small ones there until they are many.
+void count_live(Index bytes) {
+    constexpr Index many = 64 * 1024;
+    if (!has_cache()) return shared().count_live(bytes);
+    ThreadCache::add(thread_cache.live_bytes, bytes);
+    if (std::abs(thread_cache.live_bytes.load(std::memory_order_relaxed)) >= many) publish();
 }
 
 void* from_system(std::size_t bytes) {
-    shared().counters.requests.fetch_add(1, std::memory_order_relaxed);
+    shared().requests.fetch_add(1, std::memory_order_relaxed);
     void* block = std::aligned_alloc(alignment, bytes);
     if (!block) {
         release_cached_memory();
         block = std::aligned_alloc(alignment, bytes);
     }
     if (!block) throw std::bad_alloc();
+    shared().owned_bytes.fetch_add(bytes, std::memory_order_relaxed);
     return block;
 }
 
@@ -144,52 +190,76 @@ FreeBlock* from_cache(const SizeClass& size) {
     return block;
 }
 
+void to_system(void* block, std::size_t bytes) noexcept {
+    shared().owned_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    std::free(block);
+}
+
 }  // namespace
 
 void* allocate(std::size_t bytes) {
     const SizeClass size(bytes);
     void* block = caching ? from_cache(size) : nullptr;
-    if (block) shared().counters.cached.fetch_sub(size.bytes, std::memory_order_relaxed);
-    else block = from_system(size.bytes);
-    count_taken(size.bytes);
+    if (!block) block = from_system(size.bytes);
+    count_live(static_cast<Index>(size.bytes));
     return block;
 }
 
 void deallocate(void* memory, std::size_t bytes) noexcept {
     const SizeClass size(bytes);
-    Counters& counters = shared().counters;
-    counters.live.fetch_sub(size.bytes, std::memory_order_relaxed);
-    if (!caching) return std::free(memory);
-    counters.cached.fetch_add(size.bytes, std::memory_order_relaxed);
+    count_live(-static_cast<Index>(size.bytes));
+    if (!caching) return to_system(memory, size.bytes);
     auto* block = static_cast<FreeBlock*>(memory);
     if (!is_cached_by_thread(size.index)) return shared().put(size.index, block, block);
-    if (thread_cache.bytes[size.index] + size.bytes > thread_limit) thread_cache.flush(size.index);
+    if (thread_cache.bytes[size.index] + size.bytes > thread_limit) flush(size.index);
     block->next = thread_cache.lists[size.index];
     thread_cache.lists[size.index] = block;
     thread_cache.bytes[size.index] += size.bytes;
 }
 
+void count_tensors(Index change) noexcept {
+    if (has_cache()) ThreadCache::add(thread_cache.live_tensors, change);
+    else shared().live_tensors.fetch_add(change, std::memory_order_relaxed);
+}
+
 }  // namespace memory
 
+namespace {
+
+/// A count that threads keep parts of: what is shared and what is not yet.
+Index total(const std::atomic<Index>& common, std::atomic<Index> memory::ThreadCache::*part) {
+    const std::lock_guard lock(memory::shared().mutex);
+    Index sum = common.load(std::memory_order_relaxed);
+    for (const memory::ThreadCache* thread = memory::shared().threads.next; thread; thread = thread->next)
+        sum += (thread->*part).load(std::memory_order_relaxed);
+    return sum;
+}
+
+}  // namespace
+
 MemoryStatistics memory_statistics() {
-    const memory::Counters& counters = memory::shared().counters;
-    return {counters.live, counters.peak, counters.cached, counters.requests};
+    memory::Shared& common = memory::shared();
+    if (memory::has_cache()) memory::publish();
+    const auto live = static_cast<std::size_t>(total(common.live_bytes, &memory::ThreadCache::live_bytes));
+    return {live, std::max(live, static_cast<std::size_t>(common.peak_bytes)), common.owned_bytes - live, common.requests};
 }
 
 void reset_peak_memory() {
-    memory::Counters& counters = memory::shared().counters;
-    counters.peak = counters.live.load();
+    memory::Shared& common = memory::shared();
+    if (memory::has_cache()) memory::publish();
+    common.peak_bytes = common.live_bytes.load();
 }
+
+Index live_tensors() { return total(memory::shared().live_tensors, &memory::ThreadCache::live_tensors); }
 
 void release_cached_memory() {
     using namespace memory;
-    if (!thread_cache_is_gone) thread_cache.flush_all();
+    if (has_cache()) flush_all();
     const std::lock_guard lock(shared().mutex);
     for (std::size_t index = 0; index < class_count; ++index)
         while (FreeBlock* block = shared().lists[index]) {
             shared().lists[index] = block->next;
-            shared().counters.cached.fetch_sub(class_bytes(index), std::memory_order_relaxed);
-            std::free(block);
+            to_system(block, class_bytes(index));
         }
 }
 

@@ -16,7 +16,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// What the allocator holds and how often it had to ask the system.
 struct MemoryStatistics {
     std::size_t live_bytes;       ///< in use now
-    std::size_t peak_bytes;       ///< the most that was in use at one time
+    std::size_t peak_bytes;       ///< the most that was in use at one time, to 64 KiB a thread
     std::size_t cached_bytes;     ///< freed, kept for reuse
     std::size_t system_requests;  ///< blocks asked from the system since the start
 };
@@ -25,6 +25,9 @@ MemoryStatistics memory_statistics();
 
 /// Starts a new measurement of the peak from what is in use now.
 void reset_peak_memory();
+
+/// How many tensors exist in the program.
+Index live_tensors();
 
 /// Returns what is cached to the system: all large blocks, and the calling thread's small ones.
 void release_cached_memory();
@@ -36,6 +39,9 @@ void* allocate(std::size_t bytes);
 
 /// Takes back a block of `bytes` from allocate().
 void deallocate(void* block, std::size_t bytes) noexcept;
+
+/// Counts a tensor made (+1) or destroyed (−1).
+void count_tensors(Index change) noexcept;
 
 /// The caching allocator for standard containers.
 template <class T>

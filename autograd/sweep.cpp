@@ -21,8 +21,8 @@ template <class T>
 using Vector = std::vector<T, memory::Allocator<T>>;
 
 /// sum += term, in place where nobody else can see the sum and the sweep is not recorded.
-void accumulate(Tensor& sum, const Tensor& term) {
-    if (!sum) sum = term;
+void accumulate(Tensor& sum, Tensor term) {
+    if (!sum) sum = std::move(term);
     else if (!grad_enabled() && sum.is_sole_owner()) kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
     else sum = add(sum, term);
 }
@@ -37,7 +37,7 @@ public:
 
     bool empty() const { return newest_.empty(); }
 
-    void add(const Ref<Node>& node, const Tensor& gradient) {
+    void add(const Ref<Node>& node, Tensor gradient) {
         if (2 * (newest_.size() + 1) > table_.size()) grow();
         Entry& entry = table_[find(node.get())];
         if (!entry.node) {
@@ -45,7 +45,7 @@ public:
             newest_.push_back(node.get());
             std::push_heap(newest_.begin(), newest_.end(), is_older);
         }
-        accumulate(entry.gradient, gradient);
+        accumulate(entry.gradient, std::move(gradient));
     }
 
     Entry take_newest() {
@@ -92,7 +92,7 @@ private:
 };
 
 /// dx summed over the axes on which the input was broadcast.
-Tensor fit(const Tensor& dx, const Node& input, const Node& operation) {
+Tensor fit(Tensor dx, const Node& input, const Node& operation) {
     if (dx.shape() == input.shape) return dx;
     check<ShapeError>(broadcasts_to(input.shape, dx.shape()), "backward of {}: expected a gradient that sums to {}, got {}",
                       operation.name, input.shape, dx.shape());
@@ -112,7 +112,10 @@ private:
 };
 
 /// A gradient that somebody else made, safe to read whenever it was last changed in place.
-Tensor unchanged(const Tensor& gradient) { return gradient.storage()->changed_at == 0 ? gradient : clone(gradient); }
+Tensor unchanged(Tensor gradient) {
+    if (gradient.storage()->changed_at != 0) return clone(gradient);
+    return gradient;
+}
 
 class Sweep {
 public:
@@ -160,11 +163,13 @@ private:
                          "retain_graph = true",
                          node->name);
         const auto inputs = node->inputs();
-        const auto wanted = std::make_unique<bool[]>(inputs.size());
-        Vector<Tensor> dx(inputs.size());
+        bool few[8];
+        const auto many = inputs.size() > std::size(few) ? std::make_unique<bool[]>(inputs.size()) : nullptr;
+        const std::span<bool> wanted(many ? many.get() : few, inputs.size());
         bool any_wanted = false;
         for (std::size_t i = 0; i < inputs.size(); ++i) any_wanted |= wanted[i] = is_wanted(inputs[i].get());
         if (!any_wanted) return;  // what leads nowhere stays, for a later sweep
+        dx_.resize(inputs.size());
         Tensor y;
         if (node->output()) {
             y = Tensor::over(node->output(), node->shape);
@@ -172,10 +177,11 @@ private:
         }
         {
             const ReadingGuard reading(*node);
-            node->pull(dy, y, {wanted.get(), inputs.size()}, dx);
+            node->pull(dy, y, wanted, dx_);
         }
         for (std::size_t i = 0; i < inputs.size(); ++i)
-            if (wanted[i] && dx[i]) pending_.add(inputs[i], fit(unchanged(std::exchange(dx[i], {})), *inputs[i], *node));
+            if (wanted[i] && dx_[i]) pending_.add(inputs[i], fit(unchanged(std::move(dx_[i])), *inputs[i], *node));
+        dx_.clear();
         if (!options_.retain_graph && !options_.create_graph) node->release();
     }
 
@@ -183,6 +189,7 @@ private:
     Vector<Node*> targets_;
     std::uint64_t oldest_target_ = UINT64_MAX;
     Pending pending_;
+    Vector<Tensor> dx_;  // what a rule returns, kept for its memory
     Vector<Pending::Entry> found_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -29,10 +30,10 @@ struct Leaf final : Node {
     bool is_leaf() const override { return true; }
 };
 
-/// Some inputs of an operation and the rule that gives their gradients.
-template <class Inputs, class F>
+/// Some inputs of an operation and the rule that gives their gradients. Refers to the inputs: it is made where it is recorded.
+template <std::size_t N, class F>
 struct Rule {
-    Inputs inputs;
+    std::span<const Tensor, N> inputs;
     F f;
 };
 
@@ -42,19 +43,19 @@ struct Rule {
 /// shape that sums to the input's over broadcast axes; an undefined dx counts as 0.
 template <class F>
 auto wrt(const Tensor& input, F f) {
-    return Rule<std::array<Tensor, 1>, F>{{input}, std::move(f)};
+    return Rule<1, F>{std::span<const Tensor, 1>(&input, 1), std::move(f)};
 }
 
 /// The joint rule of several inputs: f(dy) or f(dy, y) returns an array of their gradients, in order.
 template <std::size_t N, class F>
 auto wrt(const std::array<Tensor, N>& inputs, F f) {
-    return Rule<std::array<Tensor, N>, F>{inputs, std::move(f)};
+    return Rule<N, F>{std::span<const Tensor, N>(inputs), std::move(f)};
 }
 
 /// The joint rule of a list of inputs: f(dy) or f(dy, y) returns a vector of their gradients, in order.
 template <class F>
 auto wrt(const std::vector<Tensor>& inputs, F f) {
-    return Rule<std::vector<Tensor>, F>{inputs, std::move(f)};
+    return Rule<std::dynamic_extent, F>{std::span<const Tensor>(inputs), std::move(f)};
 }
 
 namespace detail {
@@ -65,12 +66,13 @@ namespace detail {
 template <class F>
 constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
 
-/// A rule on the tape: the nodes of its inputs, and the function while it may still be needed.
-template <class Inputs, class F>
+/// A rule on the tape: the function, if an input needs it.
+template <class F>
 struct RecordedRule {
     std::optional<F> f;
 
-    explicit RecordedRule(Rule<Inputs, F>&& rule) {
+    template <std::size_t N>
+    explicit RecordedRule(Rule<N, F>&& rule) {
         for (const Tensor& input : rule.inputs)
             if (input.requires_grad()) {
                 f.emplace(std::move(rule.f));
@@ -93,15 +95,30 @@ struct RecordedRule {
     }
 };
 
+/// The nodes of all inputs, in place where their number is known.
+template <std::size_t... N>
+using InputNodes = std::conditional_t<((N == std::dynamic_extent) || ...), std::vector<Ref<Node>, memory::Allocator<Ref<Node>>>,
+                                      std::array<Ref<Node>, ((N == std::dynamic_extent ? 0 : N) + ...)>>;
+
 /// The node of one operation with its rules stored in place.
 template <class... Rules>
-class Recorded final : public Node {
+class Recorded;
+
+template <std::size_t... N, class... F>
+class Recorded<Rule<N, F>...> final : public Node {
 public:
-    Recorded(const char* operation, const Tensor& value, std::size_t input_count, Rules&&... rules)
+    Recorded(const char* operation, const Tensor& value, Rule<N, F>&&... rules)
         : Node(operation, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
-        inputs_.reserve(input_count);
+        if constexpr (((N == std::dynamic_extent) || ...)) inputs_.resize((rules.inputs.size() + ...));
+        Ref<Node>* next = inputs_.data();
+        const auto add_inputs = [&](std::span<const Tensor> inputs) {
+            for (const Tensor& input : inputs) {
+                if (input.defined()) *next = input.node();
+                ++next;
+            }
+        };
         (add_inputs(rules.inputs), ...);
-        rules_.emplace(RecordedRule(std::move(rules))...);
+        rules_.emplace(RecordedRule<F>(std::move(rules))...);
         if (std::apply([](const auto&... rule) { return (needs_output(rule) || ...); }, *rules_)) output_ = value.storage();
     }
 
@@ -119,27 +136,22 @@ public:
     void release() override {
         released_ = true;
         rules_.reset();
-        inputs_.clear();
+        inputs_ = {};
         output_ = {};
     }
 
 private:
-    template <class Inputs>
-    void add_inputs(const Inputs& inputs) {
-        for (const Tensor& input : inputs) inputs_.push_back(input.defined() ? input.node() : Ref<Node>());
-    }
-    template <class Inputs, class F>
-    static bool needs_output(const RecordedRule<Inputs, F>& rule) {
-        return takes_output<F> && rule.f.has_value();
+    template <class G>
+    static bool needs_output(const RecordedRule<G>& rule) {
+        return takes_output<G> && rule.f.has_value();
     }
 
-    std::vector<Ref<Node>, memory::Allocator<Ref<Node>>> inputs_;
-    std::array<std::size_t, sizeof...(Rules)> counts_;
-    std::optional<std::tuple<decltype(RecordedRule(std::declval<Rules>()))...>> rules_;
+    InputNodes<N...> inputs_;
+    std::array<std::size_t, sizeof...(N)> counts_;
+    std::optional<std::tuple<RecordedRule<F>...>> rules_;
 };
 
-template <class Inputs>
-bool any_requires_grad(const Inputs& inputs) {
+inline bool any_requires_grad(std::span<const Tensor> inputs) {
     for (const Tensor& input : inputs)
         if (input.requires_grad()) return true;
     return false;
@@ -161,9 +173,8 @@ bool any_requires_grad(const Inputs& inputs) {
 template <class... Rules>
 Tensor record(const char* operation, Tensor value, Rules... rules) {
     if (!grad_enabled() || !(detail::any_requires_grad(rules.inputs) || ...)) return value;
-    const std::size_t inputs = (rules.inputs.size() + ...);
-    value = Tensor::over(value.storage(), value.shape());
-    value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, inputs, std::move(rules)...)));
+    if (!value.is_sole_handle() || value.node()) value = Tensor::over(value.storage(), value.shape());
+    value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, std::move(rules)...)));
     return value;
 }
 

@@ -13,8 +13,6 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-std::atomic<Index> tensor_count{0};
-
 constexpr Index max_elements = Index{1} << 44;  // more than any machine holds, and far from where sizes in bytes overflow
 
 /// The shape of nested lists, going by the first element of each level.
@@ -41,10 +39,10 @@ void copy_list(std::initializer_list<detail::Nested> list, const Shape& shape, I
 namespace detail {
 
 TensorBody::TensorBody(Ref<Storage> values, const Shape& extents) : storage(std::move(values)), shape(extents) {
-    tensor_count.fetch_add(1, std::memory_order_relaxed);
+    memory::count_tensors(1);
 }
 
-TensorBody::~TensorBody() { tensor_count.fetch_sub(1, std::memory_order_relaxed); }
+TensorBody::~TensorBody() { memory::count_tensors(-1); }
 
 void throw_changed_in_place() {
     throw GradError(
@@ -56,8 +54,6 @@ void throw_changed_in_place() {
 }  // namespace detail
 
 void detail::throw_undefined() { throw ValueError("Tensor: expected a defined tensor, got an undefined one"); }
-
-Index live_tensors() { return tensor_count.load(std::memory_order_relaxed); }
 
 // Construction
 

@@ -186,6 +186,8 @@ public:
     const Ref<Storage>& storage() const { return body().storage; }
     const Ref<Node>& node() const { return body().node; }
     void set_node(Ref<Node> node) { body_->node = std::move(node); }
+    /// Whether this is the only handle of the tensor; others may still share its memory.
+    bool is_sole_handle() const { return body_.is_sole_owner(); }
     /// Whether nobody else can see the value.
     bool is_sole_owner() const { return body_.is_sole_owner() && body_->storage.is_sole_owner(); }
     /// Whether both are handles of the same tensor.
@@ -206,8 +208,5 @@ private:
 
 /// Shape and values, as `tensor({{1, 2}, {3, 4}})`, long ones abbreviated.
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
-
-/// How many tensors exist in the program.
-Index live_tensors();
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR
