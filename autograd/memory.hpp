@@ -78,7 +78,9 @@ public:
         return *this;
     }
     ~Ref() {
-        if (object_ && object_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) object_->dispose();
+        if (!object_) return;
+        // A sole owner cannot be joined by another, and need not lock the count.
+        if (is_sole_owner() || object_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) object_->dispose();
     }
 
     T* get() const { return object_; }

@@ -24,6 +24,12 @@ Index tiles(Index n, Index size) { return (n + size - 1) / size; }
 /// Items that are worth a thread, if each takes this many multiplications.
 Index grain_of(Index work) { return worth_a_thread / std::max<Index>(work, 1) + 1; }
 
+/// Multiplications of some rows of scores; what else a row takes, its softmax above all, counts as so many more.
+Index work_of(const AttentionPlan& a, Index rows) {
+    constexpr Index of_a_row = 2048;
+    return rows * (a.keys * (a.width + a.value_width) + of_a_row);
+}
+
 /// A range of queries or of keys.
 struct Range {
     Index begin, end;
@@ -95,7 +101,8 @@ void multiply(Index m, Index n, Index k, Scalar alpha, Left a, const Scalar* b, 
                           .b_row = b_row,
                           .c_row = c_row,
                           .alpha = alpha,
-                          .add = add},
+                          .d = add ? c : nullptr,
+                          .d_row = c_row},
                          a.x, b, c);
 }
 
@@ -155,26 +162,30 @@ void attend(const AttentionPlan& a, const Scalar* q, const Panels& k, const Scal
     const Index rows = queries.size(), width = a.value_width, kv = h / (a.heads / a.kv_heads);
     std::fill_n(max, rows, -std::numeric_limits<Scalar>::infinity());
     std::fill_n(sum, rows, Real{0});
-    std::fill_n(total, rows * width, Scalar{0});
     const Left q_rows{rows_at(q, a.q, b, h, queries.begin), a.q.row};
     const Range reach = keys_in_reach(a, b, queries);
-    for (Index j = reach.begin / tile_columns; j * tile_columns < reach.end; ++j) {
+    if (reach.empty()) std::fill_n(total, rows * width, Scalar{0});
+    bool first = true;
+    for (Index j = reach.begin / tile_columns; j * tile_columns < reach.end; ++j, first = false) {
         const Range keys = keys_of_tile(j, reach);
         const ScoreTile t = score_tile(a, b, h, queries, keys);
         k.multiply_into(rows, a.scale, q_rows, keys, scores, t.stride);
         if (a.dropout > 0) fill_keep(a, b, h, queries, keys, t.stride, keep);
         simd().attention_tile(t, scores, a.dropout > 0 ? keep : nullptr, max, sum, rescale);
-        for (Index r = 0; r < rows; ++r)
+        for (Index r = 0; r < rows && !first; ++r)
             if (rescale[r] != 1)
                 for (Index d = 0; d < width; ++d) total[r * width + d] *= rescale[r];
-        multiply(rows, width, t.columns, 1, {scores, t.stride}, rows_at(v, a.v, b, kv, keys.begin), a.v.row, true, total,
+        multiply(rows, width, t.columns, 1, {scores, t.stride}, rows_at(v, a.v, b, kv, keys.begin), a.v.row, !first, total,
                  width);
     }
+    Scalar log_sum[tile_rows];
+    std::copy_n(sum, rows, log_sum);
+    simd().unary(Unary::log, 0, 0, log_sum, log_sum, rows);
     for (Index r = 0; r < rows; ++r) {
         Scalar* row = rows_at(o, a.o, b, h, queries.begin + r);
         const Scalar scale = sum[r] == 0 ? 0 : static_cast<Scalar>(1 / sum[r]);
         for (Index d = 0; d < width; ++d) row[d] = scale * total[r * width + d];
-        lse[(b * a.heads + h) * a.queries + queries.begin + r] = static_cast<Scalar>(max[r] + std::log(sum[r]));
+        lse[(b * a.heads + h) * a.queries + queries.begin + r] = max[r] + log_sum[r];
     }
 }
 
@@ -326,7 +337,7 @@ void fill_dots(const AttentionPlan& a, const Scalar* o, const Scalar* d_o, Scala
 
 void attention(const AttentionPlan& a, const Scalar* q, const Scalar* k, const Scalar* v, Scalar* o, Scalar* lse) {
     const Index query_tiles = tiles(a.queries, tile_rows);
-    const Index work = std::min(a.queries, tile_rows) * a.keys * (a.width + a.value_width);
+    const Index work = work_of(a, std::min(a.queries, tile_rows));
     parallel_for(a.batch * a.heads * query_tiles, grain_of(work), [&](Index begin, Index end) {
         const Index own_room = 2 * tile_rows * tile_columns + tile_rows * a.value_width;
         Scalar* room = workspace.of(own_room + Panels::room(a.keys, a.width));
@@ -348,7 +359,7 @@ void attention_backward(const AttentionPlan& a, const Scalar* q, const Scalar* k
     constexpr Index enough_heads = 4;  // for the threads of a small machine; the choice is the shape's, so that sums are too
     fill_dots(a, o, d_o, dots);
     const Backward in{a, q, k, v, lse, d_o, dots};
-    const Index work = a.queries * a.keys * (a.width + a.value_width) * 2;
+    const Index work = 2 * work_of(a, a.queries);
     if (d.bias || a.batch * a.kv_heads >= enough_heads) backward_by_head(in, d, work * (a.heads / a.kv_heads));
     else backward_by_tile(in, d, work);
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <complex>  // which cxxblas needs and does not include
+#include <string_view>
 
 #include <xtensor-blas/xblas_config.hpp>
 #include <omp.h>
@@ -14,6 +15,8 @@
 #include <tapehead/autograd/kernels/parallel.hpp>
 #include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/kernels/workspace.hpp>
+
+extern "C" char* openblas_get_corename();  // as in OpenBLAS' cblas.h, whose C99 types C++ compilers warn about
 
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
@@ -51,20 +54,41 @@ void on_one_thread(const F& f) {
 /// Whether both operands fit a core's own cache, with room to spare: packing them, as BLAS does, costs more than it saves.
 bool is_small(const Gemm& g) {
     constexpr Index fits = 128 * 128;
-    return g.k * g.n <= fits && (!g.transpose_a || g.m * g.k <= fits) && (g.beta == 0 || g.beta == 1) && g.k > 0;
+    return g.k * g.n <= fits && (!g.transpose_a || g.m * g.k <= fits);
+}
+
+/// Whether our registers are wider than those that BLAS uses on this processor: then our product is the faster one for large
+/// operands too. A BLAS knows the processors of its time; Debian 12's runs its AVX2 kernels on all later ones.
+bool outruns_blas() {
+    static const bool wider = [] {
+        const std::string_view core = openblas_get_corename();
+        const bool wide_blas = core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids";
+        return simd().bytes == 64 && !wide_blas;
+    }();
+    return wider;
+}
+
+Product product_of(const Gemm& g, Scalar* c) {
+    Product p{.m = g.m,
+              .n = g.n,
+              .k = g.k,
+              .a_row = g.transpose_a ? 1 : g.lda,
+              .a_column = g.transpose_a ? g.lda : 1,
+              .b_row = g.transpose_b ? 1 : g.ldb,
+              .c_row = g.ldc,
+              .alpha = g.alpha};
+    if (g.beta == 1) {
+        p.d = c;
+        p.d_row = g.ldc;
+    } else if (g.bias) {
+        p.d = g.bias;
+    }
+    return p;
 }
 
 void small_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     thread_local Workspace workspace;
-    SmallProduct p{.m = g.m,
-                   .n = g.n,
-                   .k = g.k,
-                   .a_row = g.transpose_a ? 1 : g.lda,
-                   .a_column = g.transpose_a ? g.lda : 1,
-                   .b_row = g.ldb,
-                   .c_row = g.ldc,
-                   .alpha = g.alpha,
-                   .add = g.beta == 1};
+    Product p = product_of(g, c);
     if (g.transpose_b) {
         Scalar* upright = workspace.of(g.k * g.n);
         simd().transpose(b, g.ldb, upright, g.n, g.n, g.k);
@@ -72,6 +96,11 @@ void small_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
         p.b_row = g.n;
     }
     simd().small_product(p, a, b, c);
+}
+
+void large_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    thread_local Workspace workspace;
+    simd().large_product(product_of(g, c), g.transpose_b ? g.ldb : 1, a, b, c, workspace.of(large_product_room));
 }
 
 /// Rows [row, row + m) and columns [column, column + n) of C.
@@ -85,12 +114,15 @@ void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar
     c += part.row * g.ldc + part.column;
     g.m = part.m;
     g.n = part.n;
+    if (g.bias) g.bias += part.column;
+    const bool can_add = (g.beta == 0 || g.beta == 1) && g.k > 0;
+    if (can_add && is_small(g)) return small_gemm(g, a, b, c);
+    if (can_add && outruns_blas()) return large_gemm(g, a, b, c);
     if (g.bias && g.beta == 0) {
-        for (Index i = 0; i < g.m; ++i) std::copy_n(g.bias + part.column, g.n, c + i * g.ldc);
+        for (Index i = 0; i < g.m; ++i) std::copy_n(g.bias, g.n, c + i * g.ldc);
         g.beta = 1;
     }
-    if (is_small(g)) small_gemm(g, a, b, c);
-    else on_one_thread([&] { blas_gemm(g, a, b, c); });
+    on_one_thread([&] { blas_gemm(g, a, b, c); });
 }
 
 /// How many parts the rows and the columns of C are cut into.

@@ -75,13 +75,16 @@ struct LionStep {
     Scalar shrink;        // 1 − lr λ
 };
 
-/// A product of small matrices: A[m, k] at i a_row + k a_column, B[k, n] at k b_row + j, C[m, n] at i c_row + j.
-struct SmallProduct {
+/// A product of matrices: A[m, k] at i a_row + k a_column, B[k, n] at k b_row + j, C[m, n] at i c_row + j.
+struct Product {
     Index m, n, k;
     Index a_row, a_column, b_row, c_row;
     Scalar alpha = 1;
-    bool add = false;  // to C, which is written over otherwise
+    const Scalar* d = nullptr;  // added: D[m, n] at i d_row + j, a row for all if d_row is 0; may be C itself
+    Index d_row = 0;
 };
+
+inline constexpr Index large_product_room = 256 * 640;
 
 /// A tile of attention scores, queries × keys; row r is query r of the tile, column c key c.
 struct ScoreTile {
@@ -105,6 +108,7 @@ struct Rotation {
 
 struct Simd {
     const char* name;  ///< the instruction set: "baseline", "avx2", "avx512"
+    Index bytes;       ///< of a register
 
     // Elementwise, n elements.
     void (*unary)(Unary f, Scalar p, Scalar q, const Scalar* x, Scalar* y, Index n);
@@ -158,8 +162,11 @@ struct Simd {
     /// (a, b) → (a cos − b sin, a sin + b cos) for the pairs of x[rows, width]; cos and sin: [angle_rows, half].
     void (*rotate)(const Rotation& r, const Scalar* x, const Scalar* cos, const Scalar* sin, Scalar* y, Index rows);
 
-    /// C = α A B, or α A B added to C, on the calling thread. C overlaps neither operand.
-    void (*small_product)(const SmallProduct& p, const Scalar* a, const Scalar* b, Scalar* c);
+    /// C = α A B + D, on the calling thread. C overlaps neither A nor B.
+    void (*small_product)(const Product& p, const Scalar* a, const Scalar* b, Scalar* c);
+    /// The same for operands of any size, copied block by block into `room` of large_product_room numbers; element (k, j) of B is at
+    /// k b_row + j b_column, and either a_row or a_column is 1.
+    void (*large_product)(const Product& p, Index b_column, const Scalar* a, const Scalar* b, Scalar* c, Scalar* room);
     /// y[column, row] = x[row, column], rows of x and of y at a distance of x_row and y_row, on the calling thread.
     void (*transpose)(const Scalar* x, Index x_row, Scalar* y, Index y_row, Index rows, Index columns);
 

@@ -55,7 +55,9 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 
 /// y = dy s, 0 where dy = 0;  ddy = y' s,  ds = dy y'
 Tensor chain(const Tensor& dy, const Tensor& slope) {
-    return record("chain", combine("chain", Binary::chain, dy, slope),
+    Tensor y = combine("chain", Binary::chain, dy, slope);
+    if (!grad_enabled()) return y;  // as in most sweeps, which need not pay for the rules
+    return record("chain", std::move(y),
                   wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
                   wrt(slope, [dy](const Tensor& d) { return chain(dy, d); }));
 }

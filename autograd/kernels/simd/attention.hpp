@@ -53,8 +53,13 @@ inline void mask_row(const ScoreTile& t, Index row, const Columns& c, Scalar* s)
         const bool* allowed = t.allowed + row * t.allowed_row;
         for (Index j = c.begin; j < c.end; ++j) s[j] = allowed[j * t.allowed_column] ? s[j] : -infinity;
     }
-    for (Index j = 0; j < c.begin; ++j) s[j] = -infinity;
-    for (Index j = c.end; j < c.padded; ++j) s[j] = -infinity;
+    const auto keep = [&](Index j, auto in_band) {
+        store(s + j, Full{},
+              xsimd::select(in_band(Vec(static_cast<Scalar>(j)) + lane_numbers()), load(s + j, Full{}), Vec(-infinity)));
+    };
+    const Vec begin(static_cast<Scalar>(c.begin)), end(static_cast<Scalar>(c.end));
+    for (Index j = 0; j < c.begin; j += lanes) keep(j, [&](Vec column) { return column >= begin; });
+    for (Index j = c.end / lanes * lanes; j < c.padded; j += lanes) keep(j, [&](Vec column) { return column < end; });
 }
 
 /// s [rows, stride]: scores → exp(s − max), times keep; max and sum take the tile in, and what was summed before is to be
@@ -72,7 +77,7 @@ inline void attention_tile(const ScoreTile& t, Scalar* s, const Scalar* keep, Sc
         const Scalar largest = row_max(s, c.padded), before = max[r];
         if (largest > before) {
             max[r] = largest;
-            rescale[r] = std::exp(before - largest);
+            rescale[r] = before == -infinity ? Scalar{0} : std::exp(before - largest);
         }
         const Vec shift(exp_shift(max[r]));
         Vec total(Scalar{0});

@@ -10,7 +10,7 @@
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
 
 // Elements worth a thread: of one operation at the speed of memory, and of a function like exp.
-inline constexpr Index cheap = 65536, costly = 16384;
+inline constexpr Index cheap = 65536, costly = 8192;
 
 /// y = f(x…)
 template <class F, class... Xs>
@@ -253,19 +253,19 @@ inline void fill(Scalar value, Scalar* y, Index n) {
 }
 
 inline bool all_finite(const Scalar* x, Index n) {
-    constexpr Index chunk = 4096;  // elements between looks at the flag
+    constexpr Index chunk = 4096;  // elements between looks at the sum
     int bad = 0;
     parallel_for(n, cheap, [&](Index begin, Index end) {
         for (; begin < end; begin += chunk) {
-            int found = 0;
-            const Index stop = end - begin < chunk ? end : begin + chunk;
-#pragma omp simd reduction(| : found)
-            for (Index i = begin; i < stop; ++i) found |= !(x[i] - x[i] == 0);  // ∞ − ∞ and NaN are not 0
-            if (found) {
+            Vec zero(Scalar{0});  // Σ x − x: NaN if an x is, or is infinite
+            blocks(begin, end - begin < chunk ? end : begin + chunk, [&](Index i, auto part) {
+                const Vec v = load(x + i, part);
+                zero += v - v;
+            });
+            if (sum_of_lanes(zero) == 0) continue;
 #pragma omp atomic write
-                bad = 1;
-                return;
-            }
+            bad = 1;
+            return;
         }
     });
     return bad == 0;

@@ -31,6 +31,7 @@ extern const Simd table;  // simd.cpp chooses among the tables
 
 const Simd table = {
     .name = TAPEHEAD_NAME(TAPEHEAD_ISA),
+    .bytes = lanes * sizeof(Scalar),
     .unary = unary,
     .unary_backward = unary_backward,
     .binary = binary,
@@ -53,6 +54,7 @@ const Simd table = {
     .rms_norm_backward = rms_norm_backward,
     .rotate = rotate,
     .small_product = small_product,
+    .large_product = large_product,
     .transpose = transpose,
     .attention_tile = attention_tile,
     .row_dots = row_dots,

@@ -13,6 +13,9 @@
 
 #include <tapehead/autograd/config.hpp>
 
+// Functions of one batch, whose constants a loop around them should keep in registers; compilers find them too long to inline.
+#define TAPEHEAD_INLINE [[gnu::always_inline]] inline
+
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
 
 using Vec = xsimd::batch<Scalar>;
@@ -58,6 +61,13 @@ inline void store(Scalar* y, Part part, Vec v) {
 }
 #endif
 
+/// 0, 1, 2, ...
+inline Vec lane_numbers() {
+    alignas(Vec) Scalar buffer[lanes];
+    for (Index i = 0; i < lanes; ++i) buffer[i] = static_cast<Scalar>(i);
+    return Vec::load_aligned(buffer);
+}
+
 /// v with zeros in the lanes that are not there, for sums of what the pad was turned into.
 inline Vec only(Vec v, Full) { return v; }
 
@@ -75,20 +85,19 @@ inline void blocks(Index begin, Index end, const F& f) {
     if (i < end) f(i, Part{end - i});
 }
 
-/// The lanes of v joined in Real: each with the one half the batch away, until one is left.
-template <class F>
-inline Real fold(Vec v, const F& join) {
+/// The lanes of v joined as T: each with the one half the batch away, until one is left.
+template <class T = Real, class F>
+TAPEHEAD_INLINE T fold(Vec v, const F& join) {
     alignas(Vec) Scalar buffer[lanes];
     v.store_aligned(buffer);
-    Real joined[lanes / 2];
-    for (Index i = 0; i < lanes / 2; ++i)
-        joined[i] = join(static_cast<Real>(buffer[i]), static_cast<Real>(buffer[i + lanes / 2]));
+    T joined[lanes / 2];
+    for (Index i = 0; i < lanes / 2; ++i) joined[i] = join(static_cast<T>(buffer[i]), static_cast<T>(buffer[i + lanes / 2]));
     for (Index width = lanes / 4; width > 0; width /= 2)
         for (Index i = 0; i < width; ++i) joined[i] = join(joined[i], joined[i + width]);
     return joined[0];
 }
 
-inline Real sum_of_lanes(Vec v) {
+TAPEHEAD_INLINE Real sum_of_lanes(Vec v) {
     return fold(v, [](Real a, Real b) { return a + b; });
 }
 
@@ -111,7 +120,7 @@ inline constexpr int mantissa_bits = std::numeric_limits<Scalar>::digits - 1;
 inline constexpr Scalar magic = static_cast<Scalar>(single ? 0x1.8p23 : 0x1.8p52);
 
 /// 2ᵏ from t = k + magic, for an exponent k that the type has.
-inline Vec power_of_two(Vec t) {
+TAPEHEAD_INLINE Vec power_of_two(Vec t) {
     using Bits = xsimd::batch<xsimd::as_integer_t<Scalar>>;
     const Bits exponent = xsimd::bitwise_cast<Bits>(t) << mantissa_bits;
     return xsimd::bitwise_cast<Vec>(exponent + xsimd::bitwise_cast<Bits>(Vec(Scalar{1})));
@@ -121,7 +130,7 @@ inline Vec power_of_two(Vec t) {
 struct Exponential {
     Vec t, k, series;  // t = k + magic; eʳ by its Taylor series, to the accuracy of the type for |r| ≤ ln(2)/2
 
-    explicit Exponential(Vec x) {
+    TAPEHEAD_INLINE explicit Exponential(Vec x) {
         constexpr Scalar ln2_high = static_cast<Scalar>(single ? 0x1.63p-1 : 0x1.62e42feep-1);  // k times this is exact
         constexpr Scalar ln2_low = static_cast<Scalar>(single ? -0x1.bd0105c610ca8p-13 : 0x1.a39ef35793c76p-33);
         t = xsimd::fma(x, Vec(std::numbers::log2e_v<Scalar>), Vec(magic));
@@ -136,13 +145,13 @@ struct Exponential {
 };
 
 /// eˣ for x ≤ 0, where results below the smallest normal number are 0: for sums whose largest term is 1.
-inline Vec exp_flush(Vec x) {
+TAPEHEAD_INLINE Vec exp_flush(Vec x) {
     const Exponential e(x);
     return xsimd::select(x < Vec(Scalar{single ? -87 : -708}), Vec(Scalar{0}), e.series * power_of_two(e.t));
 }
 
 /// eˣ. The factor 2ᵏ comes in two halves, each within the range of the type where 2ᵏ may not be.
-inline Vec exp(Vec x) {
+TAPEHEAD_INLINE Vec exp(Vec x) {
     const Vec low(Scalar{single ? -104 : -746}), high(Scalar{single ? 89 : 710});  // beyond, eˣ is 0 or infinite
     const Exponential e(xsimd::max(low, xsimd::min(high, x)));  // the processor's min and max take a NaN that is second
     const Vec half = xsimd::fma(e.k, Vec(Scalar{0.5}), Vec(magic)), rest = e.t - (half - Vec(magic));
@@ -187,13 +196,13 @@ inline Vec sign(Vec x) {
 }
 
 /// σ(x) = 1 / (1 + e⁻ˣ), by e^−|x|, so that neither end overflows or cancels.
-inline Vec sigmoid(Vec x) {
+TAPEHEAD_INLINE Vec sigmoid(Vec x) {
     const Vec one(Scalar{1}), e = exp(-xsimd::abs(x));
     return xsimd::select(x < Vec(Scalar{0}), e, one) / (one + e);
 }
 
 /// σ'(x) = σ(x) (1 − σ(x)) = e / (1 + e)², e = e^−|x|
-inline Vec sigmoid_slope(Vec x) {
+TAPEHEAD_INLINE Vec sigmoid_slope(Vec x) {
     const Vec e = exp(-xsimd::abs(x)), sum = Vec(Scalar{1}) + e;
     return e / (sum * sum);
 }
@@ -205,7 +214,7 @@ inline Vec softplus(Vec x) { return maximum(x, Vec(Scalar{0})) + log1p(exp(-xsim
 struct Normal {
     Vec cdf, pdf;
 
-    explicit Normal(Vec x) {
+    TAPEHEAD_INLINE explicit Normal(Vec x) {
         const Vec half(Scalar{0.5}), e = exp_flush(-half * x * x);
         pdf = e * Vec(std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>);
         if constexpr (single) {
@@ -219,7 +228,7 @@ struct Normal {
 private:
     /// Φ(−x) exp(x²/2) for x ≥ 0: t times a polynomial in t = 1 / (1 + x / √8), fitted over the range of the exponential to a
     /// relative error of 4e-8; rounding makes it 3.4e-7. Unlike 1 − erf it keeps its digits in the tail.
-    static Vec tail_factor(Vec x) {
+    TAPEHEAD_INLINE static Vec tail_factor(Vec x) {
         constexpr Scalar c[] = {Scalar(0.14104383805),  Scalar(0.14117674529),  Scalar(0.12163047451),
                                 Scalar(0.10103505541),  Scalar(-0.01258922122), Scalar(0.13798969994),
                                 Scalar(-0.24269245447), Scalar(0.14185129823),  Scalar(-0.02944545684)};
