@@ -82,10 +82,10 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
     const Index ahead = key.size(1) - query.size(1);  // of the last query the last key, as masks have it
-    return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),  // [B, Tq, H, D]
-            turned(split_heads(k_proj(readable(key, mask, shape)), num_kv_heads),
-                   std::max<Index>(0, -ahead)),                                // [B, Tk, Hkv, D]
-            split_heads(v_proj(readable(value, mask, shape)), num_kv_heads)};  // [B, Tk, Hkv, D]
+    const Tensor keys = readable(key, mask, shape), values = value.is(key) ? keys : readable(value, mask, shape);
+    return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),     // [B, Tq, H, D]
+            turned(split_heads(k_proj(keys), num_kv_heads), std::max<Index>(0, -ahead)),  // [B, Tk, Hkv, D]
+            split_heads(v_proj(values), num_kv_heads)};                                   // [B, Tk, Hkv, D]
 }
 
 AttentionOptions MultiHeadAttention::options(const AttentionMask& mask) const {
