@@ -62,6 +62,7 @@ function(tapehead_add_library name scalar)
     # results would depend on the number of threads.
     target_compile_options(${name}_${isa} PRIVATE -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off ${TAPEHEAD_ISA_FLAGS_${isa}})
     target_include_directories(${name}_${isa} PRIVATE ${TAPEHEAD_INCLUDE})
+    target_include_directories(${name}_${isa} SYSTEM PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE})
     target_link_libraries(${name}_${isa} PRIVATE xsimd OpenMP::OpenMP_CXX $<BUILD_INTERFACE:tapehead_warnings>)
     set_target_properties(${name}_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_${isa}>)

@@ -86,6 +86,15 @@ Product product_of(const Gemm& g, Scalar* c) {
     return p;
 }
 
+/// C = α op(A) op(B) + C for a few rows of A: a product would first copy all of B, which takes as long as using it once.
+void few_rows(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    const auto size = [](Index extent) { return static_cast<xt::blas_index_t>(extent); };
+    for (Index i = 0; i < g.m; ++i)
+        cxxblas::gemv(cxxblas::RowMajor, g.transpose_b ? cxxblas::NoTrans : cxxblas::Trans, size(g.transpose_b ? g.n : g.k),
+                      size(g.transpose_b ? g.k : g.n), g.alpha, b, size(g.ldb), a + i * (g.transpose_a ? 1 : g.lda),
+                      size(g.transpose_a ? g.lda : 1), Scalar{1}, c + i * g.ldc, 1);
+}
+
 void small_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     thread_local Workspace workspace;
     Product p = product_of(g, c);
@@ -115,14 +124,16 @@ void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar
     g.m = part.m;
     g.n = part.n;
     if (g.bias) g.bias += part.column;
-    const bool can_add = (g.beta == 0 || g.beta == 1) && g.k > 0;
-    if (can_add && is_small(g)) return small_gemm(g, a, b, c);
-    if (can_add && outruns_blas()) return large_gemm(g, a, b, c);
-    if (g.bias && g.beta == 0) {
-        for (Index i = 0; i < g.m; ++i) std::copy_n(g.bias, g.n, c + i * g.ldc);
+    const bool can_add = (g.beta == 0 || g.beta == 1) && g.m > 0 && g.n > 0 && g.k > 0, small = is_small(g);
+    const bool few = g.m <= 4 && (g.transpose_b || !small);
+    if (can_add && small && !few) return small_gemm(g, a, b, c);
+    if (can_add && !few && outruns_blas()) return large_gemm(g, a, b, c);
+    if (g.beta == 0 && (g.bias || few)) {
+        for (Index i = 0; i < g.m; ++i)
+            for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.bias ? g.bias[j] : Scalar{0};
         g.beta = 1;
     }
-    on_one_thread([&] { blas_gemm(g, a, b, c); });
+    on_one_thread([&] { can_add&& few ? few_rows(g, a, b, c) : blas_gemm(g, a, b, c); });
 }
 
 /// How many parts the rows and the columns of C are cut into.

@@ -1,16 +1,18 @@
 // Streams of random numbers, a block of four words at a time.
 //
-// Knows Random123. The block at a position is Philox of (position, lane) under the key `seed`; lane 0 is the stream, and
-// lane 1 holds further words for integers, which take 64 bits each.
+// Knows Random123. The block at a position is Philox of (position, lane) under the key `seed`; lane 0 is the stream, made many
+// positions at a time by simd/philox.hpp, and lane 1 holds further words for integers, which take 64 bits each.
 #include <tapehead/autograd/kernels/philox.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 #include <Random123/philox.h>
 
 #include <tapehead/autograd/kernels/parallel.hpp>
+#include <tapehead/autograd/kernels/simd.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
@@ -24,7 +26,7 @@ constexpr Index grain = 4096;
 
 using Words = r123::Philox4x32::ctr_type;
 
-Words words(PhiloxKey key, Index offset, std::uint32_t lane = 0) {
+Words words(PhiloxKey key, Index offset, std::uint32_t lane) {
     const std::uint64_t at = key.position + static_cast<std::uint64_t>(offset);
     const Words counter = {{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32), lane, 0}};
     const r123::Philox4x32::key_type seed = {
@@ -32,20 +34,52 @@ Words words(PhiloxKey key, Index offset, std::uint32_t lane = 0) {
     return r123::Philox4x32{}(counter, seed);
 }
 
-/// The per_position uniform numbers at a position.
-void uniforms(PhiloxKey key, Index offset, Scalar* u) {
-    const Words w = words(key, offset);
-    for (unsigned j = 0; j < per_position; ++j)
-        u[j] = per_position == 4 ? unit_interval(w[j], 0) : unit_interval(w[2 * j % 4], w[(2 * j + 1) % 4]);
+constexpr Index chunk = 64;  // positions whose words are made together
+
+/// Calls f(i, count, w) for runs of a stream's numbers `first` … first + n − 1: those from i on (of n) are made of the words w.
+template <class F>
+void each_run(PhiloxKey key, Index first, Index n, const F& f) {
+    constexpr Index words_each = 4 / per_position;
+    std::uint32_t w[4 * chunk];
+    for (Index i = 0; i < n;) {
+        const Index position = (first + i) / per_position, skipped = (first + i) % per_position;
+        const Index count = std::min(n - i, chunk * per_position - skipped);
+        const Index positions = (skipped + count + per_position - 1) / per_position;
+        simd().philox(key.seed, key.position + static_cast<std::uint64_t>(position), w, positions);
+        f(i, count, w + skipped * words_each);
+        i += count;
+    }
 }
 
-/// Calls f(offset, i, count) for each position of a stream of n numbers: the numbers i … i + count − 1 come from there.
+/// The same for a whole stream of n numbers, on as many threads as it is worth.
 template <class F>
-void each_position(Index n, const F& f) {
+void each_run_of_all(PhiloxKey key, Index n, const F& f) {
     parallel_for(static_cast<Index>(philox_positions(n)), grain, [&](Index begin, Index end) {
-        for (Index k = begin; k < end; ++k) f(k, k * per_position, std::min(per_position, n - k * per_position));
+        const Index first = begin * per_position;
+        each_run(key, first, std::min(n, end * per_position) - first,
+                 [&](Index i, Index count, const std::uint32_t* w) { f(first + i, count, w); });
     });
 }
+
+/// Uniform number j of a run.
+Scalar uniform(const std::uint32_t* w, Index j) {
+    if constexpr (per_position == 4) return unit_interval(w[j], 0);
+    else return unit_interval(w[2 * j], w[2 * j + 1]);
+}
+
+/// What dropout asks of each number of a run: uniform(w, j) >= p, as a comparison of integers.
+class Kept {
+public:
+    explicit Kept(Real p) : least_(static_cast<Bits>(std::ceil(p * (per_position == 4 ? 0x1p24 : 0x1p53)))) {}
+    bool operator()(const std::uint32_t* w, Index j) const {
+        if constexpr (per_position == 4) return static_cast<Bits>(w[j] >> 8) >= least_;
+        else return static_cast<Bits>((std::uint64_t{w[2 * j]} << 32 | w[2 * j + 1]) >> 11) >= least_;
+    }
+
+private:
+    using Bits = std::conditional_t<per_position == 4, std::int32_t, std::int64_t>;  // signed, as vectors compare
+    Bits least_;
+};
 
 /// ⌊r range / 2⁶⁴⌋: an integer in [0, range)
 std::uint64_t scale_to(std::uint64_t range, std::uint64_t r) {
@@ -70,62 +104,53 @@ std::uint64_t philox_positions(Index n) { return static_cast<std::uint64_t>((n +
 
 void fill_uniform(PhiloxKey key, Scalar low, Scalar high, Scalar* y, Index n) {
     const Scalar width = high - low, top = std::nextafter(high, low);  // rounding up must not reach `high`
-    each_position(n, [&](Index offset, Index i, Index count) {
-        Scalar u[per_position];
-        uniforms(key, offset, u);
-        for (Index j = 0; j < count; ++j) y[i + j] = std::min(low + width * u[j], top);
+    each_run_of_all(key, n, [&](Index i, Index count, const std::uint32_t* w) {
+        for (Index j = 0; j < count; ++j) y[i + j] = std::min(low + width * uniform(w, j), top);
     });
 }
 
 void fill_normal(PhiloxKey key, Scalar mean, Scalar std, Scalar* y, Index n) {
-    each_position(n, [&](Index offset, Index i, Index count) {
-        Scalar z[per_position];
-        uniforms(key, offset, z);
-        for (Index j = 0; j < per_position; j += 2) box_muller(1 - z[j], z[j + 1], z[j], z[j + 1]);
-        for (Index j = 0; j < count; ++j) y[i + j] = mean + std * z[j];
+    each_run_of_all(key, n, [&](Index i, Index count, const std::uint32_t* w) {
+        for (Index j = 0; j < count; j += 2) {
+            Scalar first = 0, second = 0;
+            box_muller(1 - uniform(w, j), uniform(w, j + 1), first, second);
+            y[i + j] = mean + std * first;
+            if (j + 1 < count) y[i + j + 1] = mean + std * second;
+        }
     });
 }
 
 void fill_integers(PhiloxKey key, Id low, Id high, Id* y, Index n) {
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-    each_position(n, [&](Index offset, Index i, Index count) {
-        for (Index j = 0; j < count; j += 2) {
-            const Words w = words(key, offset, static_cast<std::uint32_t>(j / 2));
-            for (Index k = j; k < std::min(count, j + 2); ++k) {
-                const auto at = static_cast<unsigned>(2 * (k - j));
-                const std::uint64_t r = std::uint64_t{w[at]} << 32 | w[at + 1];
-                y[i + k] = static_cast<Id>(static_cast<std::uint64_t>(low) + scale_to(range, r));
-            }
+    parallel_for(static_cast<Index>(philox_positions(n)), grain, [&](Index begin, Index end) {
+        for (Index i = begin * per_position; i < std::min(n, end * per_position); ++i) {
+            const Index j = i % per_position;
+            const Words w = words(key, i / per_position, static_cast<std::uint32_t>(j / 2));
+            const auto at = static_cast<unsigned>(2 * (j % 2));
+            y[i] = static_cast<Id>(static_cast<std::uint64_t>(low) + scale_to(range, std::uint64_t{w[at]} << 32 | w[at + 1]));
         }
     });
 }
 
 void dropout(PhiloxKey key, Real p, const Scalar* x, Scalar* y, Index n) {
-    constexpr Index chunk = 16;  // positions whose numbers are drawn before they are used, so that neither waits for the other
     const Scalar scale = p < 1 ? static_cast<Scalar>(1 / (1 - p)) : Scalar{0};
-    parallel_for(static_cast<Index>(philox_positions(n)), grain, [&](Index begin, Index end) {
-        for (; begin < end; begin += chunk) {
-            Scalar u[chunk * per_position];
-            const Index stop = std::min(end, begin + chunk), first = begin * per_position;
-            for (Index k = begin; k < stop; ++k) uniforms(key, k, u + (k - begin) * per_position);
-            const Index count = std::min(stop * per_position, n) - first;
+    const Kept kept(p);
+    each_run_of_all(key, n, [&](Index i, Index count, const std::uint32_t* w) {
 #pragma omp simd
-            for (Index j = 0; j < count; ++j) {
-                const Scalar kept = x[first + j] * scale;
-                y[first + j] = u[j] >= p ? kept : Scalar{0};
-            }
+        for (Index j = 0; j < count; ++j) {
+            const Scalar scaled = x[i + j] * scale;
+            y[i + j] = kept(w, j) ? scaled : Scalar{0};
         }
     });
 }
 
 void dropout_factors(PhiloxKey key, Real p, Index first, Scalar* z, Index n) {
     const Scalar scale = p < 1 ? static_cast<Scalar>(1 / (1 - p)) : Scalar{0};
-    Scalar u[per_position];
-    for (Index i = 0; i < n; ++i) {
-        const Index at = (first + i) % per_position;
-        if (i == 0 || at == 0) uniforms(key, (first + i) / per_position, u);
-        z[i] = u[at] >= p ? scale : Scalar{0};
-    }
+    const Kept kept(p);
+    each_run(key, first, n, [&](Index i, Index count, const std::uint32_t* w) {
+#pragma omp simd
+        for (Index j = 0; j < count; ++j) z[i + j] = kept(w, j) ? scale : Scalar{0};
+    });
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::kernels

@@ -181,6 +181,9 @@ struct Simd {
     void (*attention_tile_backward)(const ScoreTile& t, Scalar* s, Scalar* ds, const Scalar* keep, const Scalar* lse,
                                     const Scalar* dots, Scalar* dbias, Scalar* slope);
 
+    /// The four words of Philox 4×32-10 at each position from `position` on, on the calling thread.
+    void (*philox)(std::uint64_t seed, std::uint64_t position, std::uint32_t* words, Index positions);
+
     // Optimizer steps on n elements: parameter p and state in place, gradient g.
     void (*sgd)(const SgdStep& s, const Scalar* g, Scalar* p, Scalar* buffer, Index n);
     void (*adam)(const AdamStep& s, const Scalar* g, Scalar* p, Scalar* m, Scalar* v, Index n);

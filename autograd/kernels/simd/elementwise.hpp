@@ -244,7 +244,7 @@ inline void where(const Walk& w, const bool* c, const Scalar* a, const Scalar* b
 inline void axpy(Scalar alpha, const Scalar* x, Scalar* y, Index n) {
     const Vec a(alpha);
     map(
-        cheap, n, y, [=](Vec u, Vec v) { return xsimd::fma(a, u, v); }, x, static_cast<const Scalar*>(y));
+        cheap, n, y, [=](Vec u, Vec v) { return fma(a, u, v); }, x, static_cast<const Scalar*>(y));
 }
 
 inline void fill(Scalar value, Scalar* y, Index n) {

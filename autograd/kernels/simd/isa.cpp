@@ -16,6 +16,7 @@
 #include <tapehead/autograd/kernels/simd/elementwise.hpp>
 #include <tapehead/autograd/kernels/simd/norm.hpp>
 #include <tapehead/autograd/kernels/simd/optimizer.hpp>
+#include <tapehead/autograd/kernels/simd/philox.hpp>
 #include <tapehead/autograd/kernels/simd/product.hpp>
 #include <tapehead/autograd/kernels/simd/reduce.hpp>
 #include <tapehead/autograd/kernels/simd/rotary.hpp>
@@ -59,6 +60,7 @@ const Simd table = {
     .attention_tile = attention_tile,
     .row_dots = row_dots,
     .attention_tile_backward = attention_tile_backward,
+    .philox = philox,
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,

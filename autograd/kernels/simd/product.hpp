@@ -25,7 +25,7 @@ inline void product_block(const Product& p, const Scalar* a, const Scalar* b, co
         row[batches - 1] = load(b + (batches - 1) * lanes, last);
         for (int r = 0; r < R; ++r) {
             const Vec element(a[r * p.a_row]);
-            for (int j = 0; j < batches; ++j) sum[r][j] = xsimd::fma(element, row[j], sum[r][j]);
+            for (int j = 0; j < batches; ++j) sum[r][j] = fma(element, row[j], sum[r][j]);
         }
     }
     const Vec alpha(p.alpha);

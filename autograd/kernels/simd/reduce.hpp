@@ -163,7 +163,7 @@ inline Scalar row_max(const Scalar* x, Index n) {
     }
     blocks(i, n, [&](Index j, auto part) { r0 = xsimd::max(load(x + j, part, -infinity), r0); });
     const Vec r = xsimd::max(xsimd::max(r0, r1), xsimd::max(r2, r3));
-    return fold<Scalar>(r, [](Scalar a, Scalar b) { return a > b ? a : b; });
+    return largest_of_lanes(r);
 }
 
 /// What to subtract before exp: the maximum m, or 0 where m is infinite and speaks for itself.

@@ -77,6 +77,26 @@ inline Vec only(Vec v, Part part) {
     return load(buffer, part);
 }
 
+/// a b + c and c − a b, rounded once where the processor can. xsimd 8.1 has them for AVX2 and not for AVX-512, where it multiplies
+/// and adds.
+#if defined(__AVX512F__)
+inline __m512 multiply_add(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
+inline __m512d multiply_add(__m512d a, __m512d b, __m512d c) { return _mm512_fmadd_pd(a, b, c); }
+inline __m512 subtract_product(__m512 a, __m512 b, __m512 c) { return _mm512_fnmadd_ps(a, b, c); }
+inline __m512d subtract_product(__m512d a, __m512d b, __m512d c) { return _mm512_fnmadd_pd(a, b, c); }
+inline Vec fma(Vec a, Vec b, Vec c) {
+    using Register = decltype(Vec::data);
+    return multiply_add(static_cast<Register>(a), static_cast<Register>(b), static_cast<Register>(c));
+}
+inline Vec fnma(Vec a, Vec b, Vec c) {
+    using Register = decltype(Vec::data);
+    return subtract_product(static_cast<Register>(a), static_cast<Register>(b), static_cast<Register>(c));
+}
+#else
+inline Vec fma(Vec a, Vec b, Vec c) { return xsimd::fma(a, b, c); }
+inline Vec fnma(Vec a, Vec b, Vec c) { return xsimd::fnma(a, b, c); }
+#endif
+
 /// Calls f(i, Full{}) for each whole batch of [begin, end) and f(i, Part{…}) for what is left.
 template <class F>
 inline void blocks(Index begin, Index end, const F& f) {
@@ -85,21 +105,39 @@ inline void blocks(Index begin, Index end, const F& f) {
     if (i < end) f(i, Part{end - i});
 }
 
-/// The lanes of v joined as T: each with the one half the batch away, until one is left.
-template <class T = Real, class F>
-TAPEHEAD_INLINE T fold(Vec v, const F& join) {
+/// The lanes of v joined in Real: each with the one half the batch away, until one is left.
+template <class F>
+TAPEHEAD_INLINE Real fold(Vec v, const F& join) {
     alignas(Vec) Scalar buffer[lanes];
     v.store_aligned(buffer);
-    T joined[lanes / 2];
-    for (Index i = 0; i < lanes / 2; ++i) joined[i] = join(static_cast<T>(buffer[i]), static_cast<T>(buffer[i + lanes / 2]));
+    Real joined[lanes / 2];
+    for (Index i = 0; i < lanes / 2; ++i)
+        joined[i] = join(static_cast<Real>(buffer[i]), static_cast<Real>(buffer[i + lanes / 2]));
     for (Index width = lanes / 4; width > 0; width /= 2)
         for (Index i = 0; i < width; ++i) joined[i] = join(joined[i], joined[i + width]);
     return joined[0];
 }
 
-TAPEHEAD_INLINE Real sum_of_lanes(Vec v) {
+/// Σ of the lanes, in Real, and the largest of lanes without NaN.
+#if defined(__AVX512F__)
+inline double sum_in_register(__m512d v) { return _mm512_reduce_add_pd(v); }
+inline double sum_in_register(__m512 v) {
+    const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
+    const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
+    return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
+}
+inline float largest_in_register(__m512 v) { return _mm512_reduce_max_ps(v); }
+inline double largest_in_register(__m512d v) { return _mm512_reduce_max_pd(v); }
+inline Real sum_of_lanes(Vec v) { return sum_in_register(static_cast<decltype(Vec::data)>(v)); }
+inline Scalar largest_of_lanes(Vec v) { return largest_in_register(static_cast<decltype(Vec::data)>(v)); }
+#else
+inline Real sum_of_lanes(Vec v) {
     return fold(v, [](Real a, Real b) { return a + b; });
 }
+inline Scalar largest_of_lanes(Vec v) {
+    return static_cast<Scalar>(fold(v, [](Real a, Real b) { return a > b ? a : b; }));
+}
+#endif
 
 /// f of each lane, for functions that have no vector form.
 template <class F>
@@ -133,14 +171,14 @@ struct Exponential {
     TAPEHEAD_INLINE explicit Exponential(Vec x) {
         constexpr Scalar ln2_high = static_cast<Scalar>(single ? 0x1.63p-1 : 0x1.62e42feep-1);  // k times this is exact
         constexpr Scalar ln2_low = static_cast<Scalar>(single ? -0x1.bd0105c610ca8p-13 : 0x1.a39ef35793c76p-33);
-        t = xsimd::fma(x, Vec(std::numbers::log2e_v<Scalar>), Vec(magic));
+        t = fma(x, Vec(std::numbers::log2e_v<Scalar>), Vec(magic));
         k = t - Vec(magic);
-        const Vec r = xsimd::fnma(k, Vec(ln2_low), xsimd::fnma(k, Vec(ln2_high), x));
+        const Vec r = fnma(k, Vec(ln2_low), fnma(k, Vec(ln2_high), x));
         constexpr int terms = single ? 7 : 13;
         Real factorial = 1;
         for (int i = 2; i <= terms; ++i) factorial *= i;
         series = Vec(static_cast<Scalar>(1 / factorial));
-        for (int i = terms; i > 0; --i) series = xsimd::fma(series, r, Vec(static_cast<Scalar>(1 / (factorial /= i))));
+        for (int i = terms; i > 0; --i) series = fma(series, r, Vec(static_cast<Scalar>(1 / (factorial /= i))));
     }
 };
 
@@ -154,7 +192,7 @@ TAPEHEAD_INLINE Vec exp_flush(Vec x) {
 TAPEHEAD_INLINE Vec exp(Vec x) {
     const Vec low(Scalar{single ? -104 : -746}), high(Scalar{single ? 89 : 710});  // beyond, eˣ is 0 or infinite
     const Exponential e(xsimd::max(low, xsimd::min(high, x)));  // the processor's min and max take a NaN that is second
-    const Vec half = xsimd::fma(e.k, Vec(Scalar{0.5}), Vec(magic)), rest = e.t - (half - Vec(magic));
+    const Vec half = fma(e.k, Vec(Scalar{0.5}), Vec(magic)), rest = e.t - (half - Vec(magic));
     return e.series * power_of_two(half) * power_of_two(rest);
 }
 
@@ -232,9 +270,9 @@ private:
         constexpr Scalar c[] = {Scalar(0.14104383805),  Scalar(0.14117674529),  Scalar(0.12163047451),
                                 Scalar(0.10103505541),  Scalar(-0.01258922122), Scalar(0.13798969994),
                                 Scalar(-0.24269245447), Scalar(0.14185129823),  Scalar(-0.02944545684)};
-        const Vec t = Vec(Scalar{1}) / xsimd::fma(x, Vec(Scalar{0.5} / std::numbers::sqrt2_v<Scalar>), Vec(Scalar{1}));
+        const Vec t = Vec(Scalar{1}) / fma(x, Vec(Scalar{0.5} / std::numbers::sqrt2_v<Scalar>), Vec(Scalar{1}));
         Vec series(c[8]);
-        for (int i = 7; i >= 0; --i) series = xsimd::fma(series, t, Vec(c[i]));
+        for (int i = 7; i >= 0; --i) series = fma(series, t, Vec(c[i]));
         return series * t;
     }
 };
