@@ -57,8 +57,8 @@ bool is_small(const Gemm& g) {
     return g.k * g.n <= fits && (!g.transpose_a || g.m * g.k <= fits);
 }
 
-/// Whether our registers are wider than those that BLAS uses on this processor: then our product is the faster one for large
-/// operands too. A BLAS knows the processors of its time; Debian 12's runs its AVX2 kernels on all later ones.
+/// Whether our registers are wider than those that BLAS uses: then our product is the faster one for large operands too. OpenBLAS
+/// takes AVX2 kernels on processors that it does not know, and wherever OPENBLAS_CORETYPE says so.
 bool outruns_blas() {
     static const bool wider = [] {
         const std::string_view core = openblas_get_corename();
