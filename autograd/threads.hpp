@@ -5,7 +5,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
-/// Sets how many threads the library and its BLAS use, from the next operation on. Throws ValueError for n < 1.
+/// Sets how many threads the library uses, from the next operation on. Its BLAS runs within these. Throws ValueError for n < 1.
 void set_num_threads(int n);
 
 /// The number of threads in use; at first what OpenMP finds (OMP_NUM_THREADS or the number of cores).

@@ -103,7 +103,7 @@ int run(const Options& o, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Program program("heads", "Trains one Transformer with different numbers of attention heads, and compares them.", 1);
+    Program program("heads", "Trains one Transformer with different numbers of attention heads, and compares them.");
     Options o;
     program.option("--heads", o.heads, "Numbers of heads to compare; each must divide the width");
     program.option("--seeds", o.seeds, "Runs of each, with seeds from --seed on")->check(between(1));

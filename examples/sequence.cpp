@@ -89,7 +89,7 @@ int run(Options o, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
     // One thread: a model this small gains little by a second, which on a busy machine is mostly waited for.
-    Program program("sequence", "Trains a small Transformer to copy, reverse or sort symbols or to add numbers.", 1);
+    Program program("sequence", "Trains a small Transformer to copy, reverse or sort symbols or to add numbers.");
     Options o;
     program.option("--task", o.task, "copy, reverse, sort or add")->check(CLI::IsMember({"copy", "reverse", "sort", "add"}));
     program.option("--steps", o.steps, "Training steps; 0 for as many as the task usually takes")->check(between(0));

@@ -135,7 +135,7 @@ int run(Options o, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
     // One thread: a second one gains half of it on an idle machine, and on a busy one is mostly waited for.
-    Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.", 1);
+    Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.");
     Options o;
     program.option("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");
     program.option("--vocabulary", o.vocabulary, "Tokens of the byte pair encoding; 0 for a fitting number")->check(between(0));

@@ -16,7 +16,12 @@
 #include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/kernels/workspace.hpp>
 
-extern "C" char* openblas_get_corename();  // as in OpenBLAS' cblas.h, whose C99 types C++ compilers warn about
+// As in OpenBLAS' cblas.h, whose C99 types C++ compilers warn about.
+extern "C" {
+char* openblas_get_corename();
+int openblas_get_num_threads();
+void openblas_set_num_threads(int);
+}
 
 namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
@@ -44,11 +49,15 @@ void blas_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
 /// always meeting the same number, it never moves its buffers about.
 template <class F>
 void on_one_thread(const F& f) {
-    if (omp_in_parallel()) return f();  // OpenBLAS then starts no threads
     const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
+    if (threads != 1) omp_set_num_threads(1);
     f();
-    omp_set_num_threads(threads);
+    if (threads != 1) omp_set_num_threads(threads);
+}
+
+/// Lets OpenBLAS put its buffers in order for one thread before several call it at once, in case somebody else asked it for more.
+void settle_blas() {
+    if (openblas_get_num_threads() != 1) on_one_thread([] { openblas_set_num_threads(1); });
 }
 
 /// Whether both operands fit a core's own cache, with room to spare: packing them, as BLAS does, costs more than it saves.
@@ -68,7 +77,7 @@ bool outruns_blas() {
     return wider;
 }
 
-Product product_of(const Gemm& g, Scalar* c) {
+Product product_of(const Gemm& g, const Scalar* c) {
     Product p{.m = g.m,
               .n = g.n,
               .k = g.k,
@@ -161,6 +170,7 @@ Index start_of(Index i, Index parts, Index n) {
 }  // namespace
 
 void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    settle_blas();
     const Cut parts = cut(g);
     if (parts.rows * parts.columns == 1) return gemm_on_this_thread(g, a, b, c);
     parallel_for(parts.rows * parts.columns, 1, [&](Index begin, Index end) {
@@ -182,6 +192,7 @@ void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_of
         for (Index i = 0; i < batch; ++i) gemm(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);
         return;
     }
+    settle_blas();
     const Index work = std::max(g.m * g.n * g.k, Index{1});
     parallel_for(batch, worth_a_thread / work + 1, [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i) gemm_on_this_thread(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);

@@ -1,21 +1,118 @@
-// The number of threads, one for the library and its BLAS.
+// The pool of threads behind parallel_for.
 //
-// Knows OpenMP and OpenBLAS' thread call. OpenMP keeps its own number per calling thread, so the library holds one for all.
+// The caller works on its own loop, and threads that are awake help. On a machine that is busy with other programs a helper may be
+// late: then the caller has done the work before it comes. Nobody waits by spinning for long, as OpenMP's threads do, and takes the
+// core from the one that it waits for.
 #include <tapehead/autograd/kernels/parallel.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <mutex>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include <omp.h>
 
 #include <tapehead/autograd/error.hpp>
 
-extern "C" void openblas_set_num_threads(int);  // as in OpenBLAS' cblas.h, whose C99 types C++ compilers warn about
-
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 namespace {
+
+constinit thread_local bool in_parallel_loop = false;
+
+/// Waits a few tens of microseconds for `done`: about what going to sleep and being woken would take.
+template <class F>
+bool spin_until(const F& done) {
+    for (int i = 0; i < 1000; ++i) {
+        if (done()) return true;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    return false;
+}
+
+/// One loop at a time, whose ranges are handed out one by one. Never destroyed: its threads wait for work until the program ends.
+class Pool {
+public:
+    void run(Index ranges, void (*range)(const void*, Index), const void* context) {
+        const std::unique_lock lock(busy_, std::try_to_lock);
+        if (!lock) {  // another thread's loop has the helpers
+            for (Index r = 0; r < ranges; ++r) range(context, r);
+            return;
+        }
+        hire(std::min<Index>(ranges, num_threads()) - 1);
+        range_ = range;
+        context_ = context;
+        unfinished_.store(static_cast<std::uint32_t>(ranges), std::memory_order_relaxed);
+        const std::uint32_t loop = loop_.load(std::memory_order_relaxed) + 1;
+        tickets_.store(std::uint64_t{loop} << 32 | static_cast<std::uint32_t>(ranges), std::memory_order_release);
+        loop_.store(loop, std::memory_order_release);
+        if (ranges > 2) loop_.notify_all();
+        else loop_.notify_one();
+
+        help();
+        if (!spin_until([&] { return unfinished_.load(std::memory_order_acquire) == 0; }))
+            for (std::uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;) unfinished_.wait(left);
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+private:
+    /// Takes ranges of the present loop until none is left.
+    void help() {
+        in_parallel_loop = true;
+        std::uint64_t tickets = tickets_.load(std::memory_order_acquire);
+        while (static_cast<std::uint32_t>(tickets) != 0) {
+            // The number of the loop beside that of its tickets: one of an earlier loop cannot be taken by mistake.
+            if (!tickets_.compare_exchange_weak(tickets, tickets - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+                continue;
+            try {
+                range_(context_, static_cast<Index>(static_cast<std::uint32_t>(tickets)) - 1);
+            } catch (...) {
+                const std::lock_guard lock(failing_);
+                if (!error_) error_ = std::current_exception();
+            }
+            if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+            tickets = tickets_.load(std::memory_order_acquire);
+        }
+        in_parallel_loop = false;
+    }
+
+    /// Sees to it that there are at least so many helpers, if the system has threads to give: the caller can do without.
+    void hire(Index helpers) {
+        try {
+            for (; helpers_ < helpers; ++helpers_) std::thread([this] { wait_and_help(); }).detach();
+        } catch (const std::system_error&) {}
+    }
+
+    [[noreturn]] void wait_and_help() {
+        omp_set_num_threads(1);  // of this thread: a BLAS that it calls runs on it alone
+        for (std::uint32_t seen = 0;;) {
+            const auto next_loop = [&] { return loop_.load(std::memory_order_acquire) != seen; };
+            if (!spin_until(next_loop)) loop_.wait(seen, std::memory_order_acquire);
+            seen = loop_.load(std::memory_order_acquire);
+            help();
+        }
+    }
+
+    std::mutex busy_, failing_;
+    Index helpers_ = 0;
+    void (*range_)(const void*, Index) = nullptr;
+    const void* context_ = nullptr;
+    std::exception_ptr error_;
+    alignas(64) std::atomic<std::uint64_t> tickets_{0};     // the number of the loop, and how many ranges nobody has taken
+    alignas(64) std::atomic<std::uint32_t> loop_{0};        // what helpers wait for
+    alignas(64) std::atomic<std::uint32_t> unfinished_{0};  // ranges; what the caller waits for
+};
+
+Pool& pool() {
+    static Pool& instance = *new Pool;
+    return instance;
+}
 
 std::atomic<int>& thread_setting() {
     static std::atomic<int> setting{omp_get_max_threads()};
@@ -27,14 +124,17 @@ std::atomic<int>& thread_setting() {
 void set_num_threads(int n) {
     if (n < 1) throw ValueError("set_num_threads: expected at least 1 thread, got " + std::to_string(n));
     thread_setting().store(n, std::memory_order_relaxed);
-    openblas_set_num_threads(n);
 }
 
 int num_threads() { return thread_setting().load(std::memory_order_relaxed); }
 
 Index kernels::range_count(Index n, Index grain) {
-    if (n < 2 * grain || omp_in_parallel()) return 1;
+    if (n < 2 * grain || in_parallel_loop || omp_in_parallel()) return 1;
     return std::min(n / std::max(grain, Index{1}), Index{num_threads()});
+}
+
+void kernels::run_ranges(Index ranges, void (*range)(const void* context, Index r), const void* context) {
+    pool().run(ranges, range, context);
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

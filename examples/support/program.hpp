@@ -45,15 +45,14 @@ inline CLI::Validator writable_file() {
 /// A program's command line. Values are set by `run`; what they hold before is their default, and shown by --help.
 class Program {
 public:
-    Program(const std::string& name, const std::string& description, int default_threads = tapehead::num_threads())
-        : threads(default_threads), app_(description, name) {
+    Program(const std::string& name, const std::string& description) : app_(description, name) {
         app_.get_formatter()->column_width(34);
         option("--seed", seed, "Seed of all random numbers; the same seed gives the same run")->check(between(0));
         option("--threads", threads, "Threads to use")->check(between(1, 1024));
     }
 
     tapehead::Id seed = 1;
-    int threads;
+    int threads = tapehead::num_threads();
 
     /// Adds an option with a value, of which the last one counts if it is given twice; a check can follow: `->check(between(1, 9))`.
     template <class T>
