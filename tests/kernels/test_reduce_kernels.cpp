@@ -1,7 +1,9 @@
-// Reductions of long vectors: accuracy in float, and results that no number of threads changes.
-#include <support/testing.hpp>
+// Reductions of long vectors: accuracy in float, and results that no number of threads changes; and of short ones, of every length
+// on every instruction set.
+#include <kernels/tables.hpp>
 
-#include <tapehead/autograd/kernels/simd.hpp>
+#include <array>
+
 #include <tapehead/autograd/threads.hpp>
 
 using namespace testing;
@@ -98,4 +100,94 @@ TEST_CASE("all_finite finds a single NaN or infinity anywhere") {
             x[at] = 1;
         }
     CHECK(kernels::simd().all_finite(x.data(), 0));
+}
+
+TEST_CASE("sums and extremes of rows of every length are exact on every instruction set") {
+    constexpr Index rows = 3, longest = 70;
+    Guarded memory(rows * longest), results(rows);
+    for (const kernels::Simd* table : simd_tables())
+        for (Index n = 1; n <= longest; ++n) {
+            Scalar *x = memory.last(rows * n), *y = results.last(rows);
+            for (Index i = 0; i < rows * n; ++i) x[i] = whole_number(i + n);
+            for (const Reduce f : {Reduce::sum, Reduce::sum_of_squares, Reduce::max, Reduce::min}) {
+                std::fill_n(y, rows, static_cast<Scalar>(NAN));
+                table->reduce(f, x, y, rows, n, 1);
+                for (Index r = 0; r < rows; ++r) {
+                    Scalar expected = f == Reduce::max || f == Reduce::min ? x[r * n] : 0;
+                    for (Index i = r * n; i < (r + 1) * n; ++i) {
+                        if (f == Reduce::sum) expected += x[i];
+                        if (f == Reduce::sum_of_squares) expected += x[i] * x[i];
+                        if (f == Reduce::max) expected = std::max(expected, x[i]);
+                        if (f == Reduce::min) expected = std::min(expected, x[i]);
+                    }
+                    INFO(table->name << ", reduction " << static_cast<int>(f) << ", row " << r << " of length " << n);
+                    CHECK(y[r] == expected);
+                }
+            }
+        }
+}
+
+TEST_CASE("every place of a row counts in its reductions on every instruction set") {
+    constexpr Index longest = 70;
+    Guarded memory(longest);
+    for (const kernels::Simd* table : simd_tables())
+        for (Index n = 1; n <= longest; ++n)
+            for (Index at = 0; at < n; ++at) {
+                Scalar *x = memory.last(n), y[4] = {}, lse = 0;
+                const auto with = [&](Scalar others, double value) {
+                    std::fill_n(x, n, others);
+                    x[at] = static_cast<Scalar>(value);
+                };
+                with(1, 3);
+                table->reduce(Reduce::sum, x, &y[0], 1, n, 1);
+                table->reduce(Reduce::max, x, &y[1], 1, n, 1);
+                with(-1, -3);
+                table->reduce(Reduce::sum_of_squares, x, &y[2], 1, n, 1);
+                table->reduce(Reduce::min, x, &y[3], 1, n, 1);
+                INFO(table->name << ", place " << at << " of " << n);
+                CHECK((y[0] == static_cast<Scalar>(n + 2) && y[1] == 3 && y[2] == static_cast<Scalar>(n + 8) && y[3] == -3));
+                with(0, NAN);
+                for (std::size_t i = 0; i < 4; ++i)
+                    table->reduce(std::array{Reduce::sum, Reduce::max, Reduce::min, Reduce::sum_of_squares}[i], x, &y[i], 1, n,
+                                  1);
+                CHECK(std::all_of(y, y + 4, [](Scalar v) { return std::isnan(v); }));
+                // Unless the largest is subtracted, its exponential overflows.
+                with(-1000, 5000);
+                table->logsumexp(x, &lse, 1, n, 1);
+                CHECK(lse == 5000);
+                table->softmax(x, x, 1, n);
+                Index wrong = 0;
+                for (Index i = 0; i < n; ++i) wrong += x[i] != static_cast<Scalar>(i == at);
+                CHECK(wrong == 0);
+                with(0, NAN);
+                table->logsumexp(x, &lse, 1, n, 1);
+                CHECK(std::isnan(lse));
+            }
+}
+
+TEST_CASE("all_finite sees a NaN or infinity at every place of rows of every length on every instruction set") {
+    constexpr Index longest = 70;
+    const Scalar huge = std::numeric_limits<Scalar>::max();
+    Guarded memory(longest);
+    for (const kernels::Simd* table : simd_tables()) {
+        CHECK(table->all_finite(memory.last(0), 0));
+        for (Index n = 1; n <= longest; ++n) {
+            Scalar* x = memory.last(n);
+            for (Index i = 0; i < n; ++i) x[i] = i % 2 ? huge : -huge;  // finite, though their sums are not
+            INFO(table->name << ", length " << n);
+            CHECK(table->all_finite(x, n));
+            std::fill_n(x, n, huge);
+            CHECK(table->all_finite(x, n));
+            for (Index at = 0; at < n; ++at)
+                for (const double bad : {double{NAN}, double{INFINITY}, -double{INFINITY}}) {
+                    x[at] = static_cast<Scalar>(bad);
+                    if (table->all_finite(x, n)) FAIL_CHECK(bad << " at " << at << " was not seen");
+                    x[at] = huge;
+                }
+            if (n < 2) continue;
+            x[0] = static_cast<Scalar>(INFINITY);  // two that might cancel
+            x[n - 1] = -static_cast<Scalar>(INFINITY);
+            CHECK_FALSE(table->all_finite(x, n));
+        }
+    }
 }

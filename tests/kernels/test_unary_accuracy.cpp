@@ -1,7 +1,7 @@
 // The functions of one element against the C library in long double, in units of the last place.
-#include <support/testing.hpp>
+#include <kernels/tables.hpp>
 
-#include <tapehead/autograd/kernels/simd.hpp>
+#include <array>
 
 using namespace testing;
 using kernels::Unary;
@@ -121,4 +121,80 @@ TEST_CASE("the sign of zero survives odd functions") {
     }
     kernels::simd().unary(Unary::neg, 0, 0, &zero, &y, 1);
     CHECK(std::signbit(y));
+}
+
+namespace {
+
+/// Φ(x) and φ(x)
+double normal_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+double normal_density(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0)); }
+
+/// Checks |gelu or its slope − expected| ≤ absolute + share · size over a fine grid of [low, high].
+template <class Expected, class Size>
+void check_gelu(bool backward, const kernels::Simd& table, double low, double high, double absolute, double share,
+                const Expected& expected, const Size& size) {
+    constexpr Index n = 200003;
+    std::vector<Scalar> x(n), dy(n, 1), y(n);
+    for (Index i = 0; i < n; ++i)
+        x[static_cast<std::size_t>(i)] = static_cast<Scalar>(low + (high - low) * static_cast<double>(i) / (n - 1));
+    if (backward) table.unary_backward(Unary::gelu, 0, 0, x.data(), dy.data(), y.data(), n);
+    else table.unary(Unary::gelu, 0, 0, x.data(), y.data(), n);
+    double worst = 0, place = low;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const double at = x[i], error = std::abs(static_cast<double>(y[i]) - expected(at)) - absolute;
+        if (error <= worst * size(at)) continue;
+        worst = std::isnan(error) ? double{INFINITY} : error / size(at);
+        place = at;
+    }
+    INFO(table.name << ", backward " << backward << ": a share of " << worst << " at " << place);
+    CHECK(worst < share);
+}
+
+}  // namespace
+
+TEST_CASE("gelu and its gradient are accurate over all of their range on every instruction set") {
+    const auto gelu = [](double x) { return x * normal_cdf(x); };
+    const auto gelu_size = [&](double x) { return std::abs(gelu(x)); };
+    const auto slope = [](double x) { return normal_cdf(x) + x * normal_density(x); };
+    // Where its two terms cancel, near −0.75, the slope can be no more accurate than they are.
+    const auto slope_size = [](double x) { return std::max(normal_cdf(x), std::abs(x) * normal_density(x)); };
+    for (const kernels::Simd* table : simd_tables()) {
+        if (is_f64) {  // 1 + erf loses the tail's digits, but not more than the last one of 1
+            check_gelu(false, *table, -14, 14, 2e-15, 1e-15, gelu, gelu_size);
+            check_gelu(true, *table, -14, 14, 2e-15, 1e-15, slope, slope_size);
+            continue;
+        }
+        // Rounding x²/2 costs exp(−x²/2) a share of up to 2⁻¹⁹ below −8 and 2⁻¹⁸ below −11.3. Results that are no normal numbers are 0.
+        const double least = std::numeric_limits<float>::min();
+        for (const auto& [low, high, share] : {std::array{-1e-3, 1e-3, 5e-7},
+                                               {-4.0, 14.0, 1e-6},
+                                               {-8.0, 14.0, 2e-6},
+                                               {-9.0, -8.0, 2.5e-6},
+                                               {-14.0, -9.0, 6e-6}}) {
+            check_gelu(false, *table, low, high, 2 * least, share, gelu, gelu_size);
+            check_gelu(true, *table, low, high, 20 * least, share, slope, slope_size);
+        }
+    }
+}
+
+TEST_CASE("gelu of what is not finite or far away is the limit on every instruction set") {
+    for (const kernels::Simd* table : simd_tables()) {
+        INFO(table->name);
+        const auto at = [&](double value, bool backward) {
+            const Scalar x = static_cast<Scalar>(value), one = 1;
+            Scalar y = 0;
+            if (backward) table->unary_backward(Unary::gelu, 0, 0, &x, &one, &y, 1);
+            else table->unary(Unary::gelu, 0, 0, &x, &y, 1);
+            return static_cast<double>(y);
+        };
+        CHECK(at(1000, false) == 1000);
+        CHECK(at(-1000, false) == 0);
+        CHECK(at(1000, true) == 1);
+        CHECK(at(-1000, true) == 0);
+        CHECK(at(0, false) == 0);
+        CHECK(at(0, true) == 0.5);
+        CHECK(at(INFINITY, false) == double{INFINITY});
+        CHECK(std::isnan(at(NAN, false)));
+        CHECK(std::isnan(at(NAN, true)));
+    }
 }
