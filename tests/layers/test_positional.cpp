@@ -82,3 +82,76 @@ TEST_CASE("the learned encoding adds a row for each position, which gets the gra
     CHECK_THROWS_AS(LearnedPositionalEncoding(3, 0), ValueError);
     CHECK(static_cast<double>(tapehead::std(LearnedPositionalEncoding(100, 100).weight).item()) == Approx(0.02).epsilon(0.05));
 }
+
+// Rotary positions
+
+namespace {
+
+Tensor swap_axes(const Tensor& x) { return permute(x, {0, 2, 1, 3}); }
+
+/// Pair i of each vector of x [B, T, H, D] turned by its position, in plain loops.
+Tensor turned(const Tensor& x, Index first, const RotaryOptions& o) {
+    Tensor y = clone(x);
+    const Index width = x.size(3), dim = o.dim ? o.dim : width, half = dim / 2, row = x.size(2) * width;
+    for (Index at = 0; at < x.numel(); at += width)
+        for (Index i = 0; i < half; ++i) {
+            const double angle = static_cast<double>(first + at / row % x.size(1)) / o.scaling *
+                                 std::pow(o.base, -2 * static_cast<double>(i) / static_cast<double>(dim));
+            const bool adjacent = o.layout == RotaryLayout::adjacent;
+            const Index u = at + (adjacent ? 2 * i : i), v = adjacent ? u + 1 : u + half;
+            const double a = x.data()[u], b = x.data()[v];
+            y.raw()[u] = static_cast<Scalar>(a * std::cos(angle) - b * std::sin(angle));
+            y.raw()[v] = static_cast<Scalar>(a * std::sin(angle) + b * std::cos(angle));
+        }
+    return y;
+}
+
+}  // namespace
+
+TEST_CASE("the rotary embedding takes time at any axis before the last, with the same values and gradients") {
+    for (const RotaryLayout layout : {RotaryLayout::adjacent, RotaryLayout::half_split})
+        for (const Index dim : {0, 4})
+            for (const Shape& shape : {Shape{2, 5, 3, 6}, Shape{1, 4, 2, 6}, Shape{3, 1, 2, 6}, Shape{2, 6, 1, 6}})
+                for (const Index first : {0, 3, 7, 40}) {  // within the table, over its end and beyond
+                    const RotaryOptions options{.dim = dim, .base = 50, .scaling = 1.5, .layout = layout};
+                    const RotaryEmbedding rotary(6, options, 9);
+                    INFO(shape << ", first " << first << ", dim " << dim);
+                    const Tensor x = leaf(numbers(shape)), z = leaf(swap_axes(x));
+                    const Tensor y = rotary.forward(x, first, 1), expected = rotary.forward(z, first);
+                    check_close(y.detach(), turned(x.detach(), first, options), is_f64 ? 1e-12 : 2e-5);
+                    check_close(y.detach(), swap_axes(expected).detach(), 0);
+                    check_close(rotary.forward(x, first, -3).detach(), y.detach(), 0);
+                    const Tensor seed = numbers(shape, 2);
+                    check_close(grad(y, {x}, {.seed = seed})[0], swap_axes(grad(expected, {z}, {.seed = swap_axes(seed)})[0]),
+                                0);
+                    const Tensor t = permute(x, {1, 0, 2, 3});  // time at axis 0
+                    check_close(permute(rotary.forward(t, first, 0), {1, 0, 2, 3}).detach(), y.detach(), 0);
+                }
+    check_close(RotaryEmbedding(2)(Tensor{{1, 0}, {1, 0}}), Tensor{{1, 0}, {std::cos(1.0), std::sin(1.0)}});
+}
+
+TEST_CASE("the derivatives of the rotary embedding with time at axis 1 agree with finite differences") {
+    if (!is_f64) return;
+    const RotaryEmbedding rotary(4, {.dim = 2}, 3);
+    const auto f = [&](const std::vector<Tensor>& in) { return square(rotary.forward(in[0], 1, 1)); };
+    CHECK(gradcheck(f, {leaf(numbers({2, 4, 2, 4}))}).passed);
+    CHECK(gradgradcheck(f, {leaf(numbers({2, 4, 2, 4}))}).passed);
+}
+
+TEST_CASE("the rotary embedding refuses axes that are not before the last, negative positions and widths that do not fit") {
+    const RotaryEmbedding rotary(6, {}, 4);
+    const Tensor x = zeros({2, 5, 3, 6});
+    for (const Index axis : {3, -1, 4, -5, 100}) CHECK_THROWS_AS(rotary.forward(x, 0, axis), IndexError);
+    for (const Index axis : {0, 1, 2, -2, -3, -4}) CHECK_NOTHROW(rotary.forward(x, 0, axis));
+    CHECK_THROWS_WITH(rotary.forward(x, 0, 3), Catch::Contains("RotaryEmbedding") && Catch::Contains("[2, 5, 3, 6]"));
+    CHECK_THROWS_AS(rotary.forward(x, -1, 1), IndexError);
+    CHECK_THROWS_AS(rotary.forward(zeros({6}), 0), ShapeError);
+    CHECK_THROWS_AS(rotary.forward(zeros({2, 5, 3, 4}), 0, 1), ShapeError);
+    CHECK(rotary.forward(zeros({2, 5, 3, 8}), 0, 1).shape() == Shape{2, 5, 3, 8});
+    CHECK(rotary.forward(zeros({2, 0, 3, 6}), 2, 1).shape() == Shape{2, 0, 3, 6});
+    CHECK_THROWS_AS(RotaryEmbedding(5), ValueError);
+    CHECK_THROWS_AS(RotaryEmbedding(6, {.dim = 8}), ValueError);
+    CHECK_THROWS_AS(RotaryEmbedding(6, {.base = 0}), ValueError);
+    CHECK_THROWS_AS(RotaryEmbedding(6, {.scaling = 0}), ValueError);
+    CHECK_THROWS_AS(RotaryEmbedding(6, {}, -1), ValueError);
+}

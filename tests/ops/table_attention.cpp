@@ -203,7 +203,8 @@ Row rotary_row(const Shape& x, const Shape& angles, RotaryLayout layout) {
 std::vector<Row> attention_rows() {
     std::vector<Row> rows;
     for (const RotaryLayout layout : {RotaryLayout::adjacent, RotaryLayout::half_split}) {
-        for (const Shape& angles : {Shape{3, 2}, Shape{1, 1, 3, 2}, Shape{2, 1, 3, 2}, Shape{1, 2, 3, 1}, Shape{2}})
+        for (const Shape& angles : {Shape{3, 2}, Shape{1, 1, 3, 2}, Shape{2, 1, 3, 2}, Shape{1, 2, 3, 1}, Shape{2},
+                                    Shape{2, 2, 1, 2}, Shape{2, 1, 2}})
             rows.push_back(rotary_row({2, 2, 3, 5}, angles, layout));
         rows.push_back(rotary_row({3, 4}, {3, 2}, layout));
         rows.push_back(rotary_row({40, 6, 18}, {6, 9}, layout));
