@@ -241,7 +241,8 @@ MemoryStatistics memory_statistics() {
     memory::Shared& common = memory::shared();
     if (memory::has_cache()) memory::publish();
     const auto live = static_cast<std::size_t>(total(common.live_bytes, &memory::ThreadCache::live_bytes));
-    return {live, std::max(live, static_cast<std::size_t>(common.peak_bytes)), common.owned_bytes - live, common.requests};
+    const std::size_t owned = std::max(live, common.owned_bytes.load());  // of another moment, while other threads go on
+    return {live, std::max(live, static_cast<std::size_t>(common.peak_bytes)), owned - live, common.requests};
 }
 
 void reset_peak_memory() {
