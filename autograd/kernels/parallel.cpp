@@ -50,34 +50,38 @@ public:
         context_ = context;
         unfinished_.store(static_cast<std::uint32_t>(ranges), std::memory_order_relaxed);
         const std::uint32_t loop = loop_.load(std::memory_order_relaxed) + 1;
-        tickets_.store(std::uint64_t{loop} << 32 | static_cast<std::uint32_t>(ranges), std::memory_order_release);
+        left_.store(std::uint64_t{loop} << 32 | static_cast<std::uint32_t>(ranges), std::memory_order_release);
         loop_.store(loop, std::memory_order_release);
         if (ranges > 2) loop_.notify_all();
         else loop_.notify_one();
 
-        help();
+        help<true>();
         if (!spin_until([&] { return unfinished_.load(std::memory_order_acquire) == 0; }))
             for (std::uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;) unfinished_.wait(left);
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
 private:
-    /// Takes ranges of the present loop until none is left.
+    /// Takes ranges of the present loop until none is left: the caller from the first on, helpers from the last on, so that on two
+    /// cores each finds in its cache what it left there in the loop before.
+    template <bool is_caller>
     void help() {
         in_parallel_loop = true;
-        std::uint64_t tickets = tickets_.load(std::memory_order_acquire);
-        while (static_cast<std::uint32_t>(tickets) != 0) {
-            // The number of the loop beside that of its tickets: one of an earlier loop cannot be taken by mistake.
-            if (!tickets_.compare_exchange_weak(tickets, tickets - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        for (std::uint64_t left = left_.load(std::memory_order_acquire);;) {
+            const std::uint64_t first = left >> 16 & 0xFFFF, end = left & 0xFFFF;
+            if (first == end) break;
+            // The number of the loop stands beside its ranges: one of an earlier loop cannot be taken by mistake.
+            if (!left_.compare_exchange_weak(left, is_caller ? left + (1 << 16) : left - 1, std::memory_order_acq_rel,
+                                             std::memory_order_acquire))
                 continue;
             try {
-                range_(context_, static_cast<Index>(static_cast<std::uint32_t>(tickets)) - 1);
+                range_(context_, static_cast<Index>(is_caller ? first : end - 1));
             } catch (...) {
                 const std::lock_guard lock(failing_);
                 if (!error_) error_ = std::current_exception();
             }
             if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
-            tickets = tickets_.load(std::memory_order_acquire);
+            left = left_.load(std::memory_order_acquire);
         }
         in_parallel_loop = false;
     }
@@ -95,7 +99,7 @@ private:
             const auto next_loop = [&] { return loop_.load(std::memory_order_acquire) != seen; };
             if (!spin_until(next_loop)) loop_.wait(seen, std::memory_order_acquire);
             seen = loop_.load(std::memory_order_acquire);
-            help();
+            help<false>();
         }
     }
 
@@ -104,7 +108,7 @@ private:
     void (*range_)(const void*, Index) = nullptr;
     const void* context_ = nullptr;
     std::exception_ptr error_;
-    alignas(64) std::atomic<std::uint64_t> tickets_{0};     // the number of the loop, and how many ranges nobody has taken
+    alignas(64) std::atomic<std::uint64_t> left_{0};        // loop << 32 | first << 16 | end: the ranges that nobody has taken
     alignas(64) std::atomic<std::uint32_t> loop_{0};        // what helpers wait for
     alignas(64) std::atomic<std::uint32_t> unfinished_{0};  // ranges; what the caller waits for
 };
@@ -130,7 +134,8 @@ int num_threads() { return thread_setting().load(std::memory_order_relaxed); }
 
 Index kernels::range_count(Index n, Index grain) {
     if (n < 2 * grain || in_parallel_loop || omp_in_parallel()) return 1;
-    return std::min(n / std::max(grain, Index{1}), Index{num_threads()});
+    constexpr Index most = 0xFFFF;  // that the pool can count
+    return std::min({n / std::max(grain, Index{1}), Index{num_threads()}, most});
 }
 
 void kernels::run_ranges(Index ranges, void (*range)(const void* context, Index r), const void* context) {
