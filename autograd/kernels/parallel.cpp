@@ -108,9 +108,9 @@ private:
     void (*range_)(const void*, Index) = nullptr;
     const void* context_ = nullptr;
     std::exception_ptr error_;
-    alignas(64) std::atomic<std::uint64_t> left_{0};        // loop << 32 | first << 16 | end: the ranges that nobody has taken
-    alignas(64) std::atomic<std::uint32_t> loop_{0};        // what helpers wait for
-    alignas(64) std::atomic<std::uint32_t> unfinished_{0};  // ranges; what the caller waits for
+    std::atomic<std::uint64_t> left_{0};        // loop << 32 | first << 16 | end: the ranges that nobody has taken
+    std::atomic<std::uint32_t> loop_{0};        // what helpers wait for
+    std::atomic<std::uint32_t> unfinished_{0};  // ranges; what the caller waits for
 };
 
 Pool& pool() {

@@ -57,8 +57,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 Tensor chain(const Tensor& dy, const Tensor& slope) {
     Tensor y = combine("chain", Binary::chain, dy, slope);
     if (!grad_enabled()) return y;  // as in most sweeps, which need not pay for the rules
-    return record("chain", std::move(y),
-                  wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
+    return record("chain", std::move(y), wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
                   wrt(slope, [dy](const Tensor& d) { return chain(dy, d); }));
 }
 
