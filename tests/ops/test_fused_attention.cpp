@@ -1,16 +1,10 @@
 // The fused attention kernel against the written-out steps: values, first and second derivatives, over masks × heads × dropout ×
 // widths × lengths; and what only the kernel promises: rows beyond a tile, results that no number of threads changes.
-#include <support/testing.hpp>
+#include "named_masks.hpp"
 
 using namespace testing;
 
 namespace {
-
-Condition scattered(const Shape& shape, Index every) {
-    Condition c(shape);
-    for (Index i = 0; i < c.numel(); ++i) c.raw()[i] = i % every != 0;
-    return c;
-}
 
 struct Inputs {
     Tensor q, k, v, bias;
@@ -21,33 +15,6 @@ struct Inputs {
 Inputs make_inputs(const AttentionShape& s, Index kv_heads, Index width, Index value_width, const Shape& bias) {
     return {leaf(numbers({s.batch, s.heads, s.queries, width}, 1)), leaf(numbers({s.batch, kv_heads, s.keys, width}, 2)),
             leaf(numbers({s.batch, kv_heads, s.keys, value_width}, 3)), leaf(numbers(bias, 4))};
-}
-
-struct NamedMask {
-    std::string name;
-    AttentionMask mask;
-    Shape bias = {};  ///< of a bias beside the mask, if it has axes
-};
-
-std::vector<NamedMask> masks(const AttentionShape& s) {
-    std::vector<Index> lengths;
-    for (Index b = 0; b < s.batch; ++b) lengths.push_back(b * s.keys / std::max<Index>(1, s.batch - 1 + (s.batch == 1)));
-    return {{"none", {}},
-            {"causal", AttentionMask::causal()},
-            {"causal with an offset", AttentionMask::causal(0)},
-            {"window", AttentionMask::window(2, 1)},
-            {"lengths", AttentionMask::lengths(lengths)},
-            {"keys", AttentionMask::keys(scattered({s.batch, s.keys}, 3))},
-            {"allow", AttentionMask::allow(scattered({s.batch, 1, s.queries, s.keys}, 5))},
-            {"full bias", {}, Shape(s)},
-            {"bias of each head", AttentionMask::causal(), {1, s.heads, s.queries, s.keys}},
-            {"bias of each pair", {}, {s.queries, s.keys}},
-            {"bias of each key", AttentionMask::lengths(lengths), {s.batch, 1, 1, s.keys}},
-            {"alibi", AttentionMask::causal() & AttentionMask::alibi()},
-            {"all together",
-             AttentionMask::window(5, 2) & AttentionMask::keys(scattered({s.batch, s.keys}, 4)) & AttentionMask::alibi() &
-                 AttentionMask::lengths(lengths),
-             {1, s.heads, s.queries, 1}}};
 }
 
 struct Options {

@@ -1,5 +1,6 @@
 // Attention where the heads come after time, as projections leave them: everything equals what permuted inputs give with heads first.
 #include "attention_inputs.hpp"
+#include "named_masks.hpp"
 
 #include <tapehead/autograd/threads.hpp>
 
@@ -16,39 +17,6 @@ struct Both {
         : heads_first(make_inputs(s, width, value_width, kv_heads)),
           time_first{leaf(swap_axes(heads_first.q)), leaf(swap_axes(heads_first.k)), leaf(swap_axes(heads_first.v))} {}
 };
-
-Condition scattered(const Shape& shape, Index every) {
-    Condition c(shape);
-    for (Index i = 0; i < c.numel(); ++i) c.raw()[i] = i % every != 0;
-    return c;
-}
-
-struct NamedMask {
-    std::string name;
-    AttentionMask mask;
-    Shape bias = {};  ///< of a bias beside the mask, if it has axes
-};
-
-std::vector<NamedMask> masks(const AttentionShape& s) {
-    std::vector<Index> lengths;
-    for (Index b = 0; b < s.batch; ++b) lengths.push_back(std::max<Index>(0, s.keys - b * (s.keys / 2) - 1));
-    return {{"none", {}},
-            {"causal", AttentionMask::causal()},
-            {"window", AttentionMask::window(2, 1)},
-            {"one key a query", AttentionMask::window(0, 0)},
-            {"lengths", AttentionMask::lengths(lengths)},
-            {"keys", AttentionMask::keys(scattered({s.batch, s.keys}, 3))},
-            {"allow", AttentionMask::allow(scattered({s.batch, s.heads, s.queries, s.keys}, 5))},
-            {"full bias", {}, Shape(s)},
-            {"bias of each head", AttentionMask::causal(), {1, s.heads, s.queries, s.keys}},
-            {"bias of each pair", {}, {s.queries, s.keys}},
-            {"bias of each key", AttentionMask::lengths(lengths), {s.batch, 1, 1, s.keys}},
-            {"alibi", AttentionMask::causal() & AttentionMask::alibi()},
-            {"all together",
-             AttentionMask::window(5, 2) & AttentionMask::keys(scattered({s.batch, s.keys}, 4)) & AttentionMask::alibi() &
-                 AttentionMask::lengths(lengths),
-             {1, s.heads, s.queries, 1}}};
-}
 
 /// The output with heads first, and the gradients of q, k, v and the bias, laid out with heads first.
 std::vector<Tensor> results(bool time_first, const Inputs& in, const NamedMask& m, AttentionOptions options, bool second) {
