@@ -272,19 +272,8 @@ Work optimizer_step(const workloads::Model& m) {
             }};
 }
 
-Work make(const workloads::Name& name) {
-    if (name.kind == "train") return training(name.training());
-    if (name.kind == "attention") return attention(name.attention());
-    if (name.kind == "decode") return decoding({});
-    if (name.kind == "tanh" || name.kind == "mul") return chain(name.kind == "mul");
-    if (name.kind == "linear") return linear_layer();
-    if (name.kind == "layer_norm") return norm_layer();
-    if (name.kind == "cross_entropy") return loss();
-    if (name.kind == "embedding") return embedding_layer();
-    if (name.kind == "gelu") return activation();
-    if (name.kind == "adamw") return optimizer_step(name.adamw());
-    throw std::runtime_error("no workload " + name.kind);
-}
+const workloads::Makers make{training,   attention, decoding,        chain,      linear_layer,
+                             norm_layer, loss,      embedding_layer, activation, optimizer_step};
 
 }  // namespace
 

@@ -231,6 +231,30 @@ inline void obey(const Work& work) {
     }
 }
 
+/// How a library makes each kind of workload.
+struct Makers {
+    std::function<Work(const Training&)> training;
+    std::function<Work(const Attention&)> attention;
+    std::function<Work(const Decoding&)> decoding;
+    std::function<Work(bool is_product)> chain;
+    std::function<Work()> linear, layer_norm, cross_entropy, embedding, gelu;
+    std::function<Work(const Model&)> optimizer_step;
+
+    Work operator()(const Name& name) const {
+        if (name.kind == "train") return training(name.training());
+        if (name.kind == "attention") return attention(name.attention());
+        if (name.kind == "decode") return decoding({});
+        if (name.kind == "tanh" || name.kind == "mul") return chain(name.kind == "mul");
+        if (name.kind == "linear") return linear();
+        if (name.kind == "layer_norm") return layer_norm();
+        if (name.kind == "cross_entropy") return cross_entropy();
+        if (name.kind == "embedding") return embedding();
+        if (name.kind == "gelu") return gelu();
+        if (name.kind == "adamw") return optimizer_step(name.adamw());
+        throw std::runtime_error("no workload " + name.kind);
+    }
+};
+
 /// What a worker brings along: its library's name and version, a way to set the threads, and its workloads.
 struct Worker {
     std::string about;
