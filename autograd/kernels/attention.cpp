@@ -233,9 +233,9 @@ Index backward_room_with(const AttentionPlan& a, Index n) {
     return backward_room + Panels::room(n, a.width) + Panels::room(n, a.value_width);
 }
 
-/// x = 0 in rows of one head; null is left alone.
-void clear(Scalar* x, const HeadStrides& s, Index b, Index h, Index rows, Index width) {
-    for (Index t = 0; x && t < rows; ++t) std::fill_n(rows_at(x, s, b, h, t), width, Scalar{0});
+/// x = 0 in a range of rows of one head; null is left alone.
+void clear(Scalar* x, const HeadStrides& s, Index b, Index h, Range rows, Index width) {
+    for (Index t = rows.begin; x && t < rows.end; ++t) std::fill_n(rows_at(x, s, b, h, t), width, Scalar{0});
 }
 
 /// dK and dV of one tile of keys, and dQ and the bias' part of the queries that see it, from all heads that share it.
@@ -263,9 +263,9 @@ void backward_by_head(const Backward& in, const AttentionGradients& d, Index wor
         for (Index owner = begin; owner < end; ++owner)
             for (Index b = owner / owners_h; b < a.batch; b += owners_b)
                 for (Index kv = owner % owners_h; kv < a.kv_heads; kv += owners_h) {
-                    for (Index h = kv * group; h < (kv + 1) * group; ++h) clear(d.q, a.q, b, h, a.queries, a.width);
-                    clear(d.k, a.k, b, kv, a.keys, a.width);
-                    clear(d.v, a.v, b, kv, a.keys, a.value_width);
+                    for (Index h = kv * group; h < (kv + 1) * group; ++h) clear(d.q, a.q, b, h, {0, a.queries}, a.width);
+                    clear(d.k, a.k, b, kv, {0, a.keys}, a.width);
+                    clear(d.v, a.v, b, kv, {0, a.keys}, a.value_width);
                     for (Index j = 0; j < tiles(keys_of(a, b), tile_columns); ++j)
                         from_keys(in, d, b, kv, tile_of(j, tile_columns, keys_of(a, b)), room);
                 }
@@ -299,8 +299,7 @@ void backward_by_tile(const Backward& in, const AttentionGradients& d, Index wor
                          };
                          each_tile(a.heads, query_tiles, begin, end, start, [&](Index b, Index h, Index tile) {
                              const Range queries = tile_of(tile, tile_rows, a.queries), reach = keys_in_reach(a, b, queries);
-                             for (Index t = queries.begin; t < queries.end; ++t)
-                                 std::fill_n(rows_at(d.q, a.q, b, h, t), a.width, Scalar{0});
+                             clear(d.q, a.q, b, h, queries, a.width);
                              for (Index j = reach.begin / tile_columns; j * tile_columns < reach.end; ++j)
                                  attend_backward(in, {d.q, nullptr, nullptr, nullptr}, b, h, queries, keys_of_tile(j, reach),
                                                  *k, *v, 0, room);
@@ -313,10 +312,8 @@ void backward_by_tile(const Backward& in, const AttentionGradients& d, Index wor
                 const auto start = [](Index, Index) {};
                 each_tile(a.kv_heads, key_tiles, begin, end, start, [&](Index b, Index kv, Index tile) {
                     const Range all = tile_of(tile, tile_columns, a.keys), keys{all.begin, std::min(all.end, keys_of(a, b))};
-                    for (Index t = all.begin; t < all.end; ++t) {
-                        if (d.k) std::fill_n(rows_at(d.k, a.k, b, kv, t), a.width, Scalar{0});
-                        if (d.v) std::fill_n(rows_at(d.v, a.v, b, kv, t), a.value_width, Scalar{0});
-                    }
+                    clear(d.k, a.k, b, kv, all, a.width);
+                    clear(d.v, a.v, b, kv, all, a.value_width);
                     if (!keys.empty()) from_keys(in, {nullptr, d.k, d.v, nullptr}, b, kv, keys, room);
                 });
             });
@@ -336,6 +333,7 @@ void fill_dots(const AttentionPlan& a, const Scalar* o, const Scalar* d_o, Scala
 }  // namespace
 
 void attention(const AttentionPlan& a, const Scalar* q, const Scalar* k, const Scalar* v, Scalar* o, Scalar* lse) {
+    settle_blas();
     const Index query_tiles = tiles(a.queries, tile_rows);
     const Index work = work_of(a, std::min(a.queries, tile_rows));
     parallel_for(a.batch * a.heads * query_tiles, grain_of(work), [&](Index begin, Index end) {
@@ -357,6 +355,7 @@ void attention(const AttentionPlan& a, const Scalar* q, const Scalar* k, const S
 void attention_backward(const AttentionPlan& a, const Scalar* q, const Scalar* k, const Scalar* v, const Scalar* o,
                         const Scalar* lse, const Scalar* d_o, Scalar* dots, const AttentionGradients& d) {
     constexpr Index enough_heads = 4;  // for the threads of a small machine; the choice is the shape's, so that sums are too
+    settle_blas();
     fill_dots(a, o, d_o, dots);
     const Backward in{a, q, k, v, lse, d_o, dots};
     const Index work = 2 * work_of(a, a.queries);

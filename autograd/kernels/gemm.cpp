@@ -1,6 +1,6 @@
-// Matrix products on OpenBLAS.
+// Matrix products: ours where both operands fit a core's cache or where BLAS is the slower one, OpenBLAS' for the rest.
 //
-// Knows xtensor-blas' cxxblas::gemm, whose overloads choose sgemm or dgemm by type. xblas_config.hpp defines HAVE_CBLAS,
+// A large product is cut into one part for each thread, and BLAS called on one thread at a time. Knows xtensor-blas' cxxblas::gemm, whose overloads choose sgemm or dgemm by type. xblas_config.hpp defines HAVE_CBLAS,
 // without which cxxblas would run its own generic loops, a hundred times slower.
 #include <tapehead/autograd/kernels/gemm.hpp>
 
@@ -33,16 +33,26 @@ void scale(const Gemm& g, Scalar* c) {
         for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.beta == 0 ? Scalar{0} : g.beta * c[i * g.ldc + j];
 }
 
+xt::blas_index_t blas_size(Index extent) { return static_cast<xt::blas_index_t>(extent); }
+
+/// The distance between rows as BLAS takes it: of a single row it may be anything, but BLAS insists on at least the row's length.
+xt::blas_index_t blas_distance(Index distance, Index length) { return blas_size(std::max(distance, length)); }
+
 void blas_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     using cxxblas::NoTrans, cxxblas::Trans;
-    if (g.m <= 0 || g.n <= 0) return;
     if (g.k <= 0) return scale(g, c);
-    // A matrix of one row may come with any distance between rows, but BLAS insists on at least the row's length.
-    const auto ld = [](Index distance, Index length) { return static_cast<xt::blas_index_t>(std::max(distance, length)); };
-    const auto size = [](Index extent) { return static_cast<xt::blas_index_t>(extent); };
-    cxxblas::gemm(cxxblas::RowMajor, g.transpose_a ? Trans : NoTrans, g.transpose_b ? Trans : NoTrans, size(g.m), size(g.n),
-                  size(g.k), g.alpha, a, ld(g.lda, g.transpose_a ? g.m : g.k), b, ld(g.ldb, g.transpose_b ? g.k : g.n), g.beta,
-                  c, ld(g.ldc, g.n));
+    cxxblas::gemm(cxxblas::RowMajor, g.transpose_a ? Trans : NoTrans, g.transpose_b ? Trans : NoTrans, blas_size(g.m),
+                  blas_size(g.n), blas_size(g.k), g.alpha, a, blas_distance(g.lda, g.transpose_a ? g.m : g.k), b,
+                  blas_distance(g.ldb, g.transpose_b ? g.k : g.n), g.beta, c, blas_distance(g.ldc, g.n));
+}
+
+/// C = α op(A) op(B) + C for a few rows of A: a product would first copy all of B, which takes as long as using it once.
+void few_rows(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
+    const Index rows = g.transpose_b ? g.n : g.k, columns = g.transpose_b ? g.k : g.n;  // of B as stored
+    for (Index i = 0; i < g.m; ++i)
+        cxxblas::gemv(cxxblas::RowMajor, g.transpose_b ? cxxblas::NoTrans : cxxblas::Trans, blas_size(rows), blas_size(columns),
+                      g.alpha, b, blas_distance(g.ldb, columns), a + i * (g.transpose_a ? 1 : g.lda),
+                      blas_size(g.transpose_a ? g.lda : 1), Scalar{1}, c + i * g.ldc, 1);
 }
 
 /// Calls f with OpenBLAS on the calling thread alone. It takes its number of threads from OpenMP, where it belongs to the caller;
@@ -53,11 +63,6 @@ void on_one_thread(const F& f) {
     if (threads != 1) omp_set_num_threads(1);
     f();
     if (threads != 1) omp_set_num_threads(threads);
-}
-
-/// Lets OpenBLAS put its buffers in order for one thread before several call it at once, in case somebody else asked it for more.
-void settle_blas() {
-    if (openblas_get_num_threads() != 1) on_one_thread([] { openblas_set_num_threads(1); });
 }
 
 /// Whether both operands fit a core's own cache, with room to spare: packing them, as BLAS does, costs more than it saves.
@@ -95,15 +100,6 @@ Product product_of(const Gemm& g, const Scalar* c) {
     return p;
 }
 
-/// C = α op(A) op(B) + C for a few rows of A: a product would first copy all of B, which takes as long as using it once.
-void few_rows(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
-    const auto size = [](Index extent) { return static_cast<xt::blas_index_t>(extent); };
-    for (Index i = 0; i < g.m; ++i)
-        cxxblas::gemv(cxxblas::RowMajor, g.transpose_b ? cxxblas::NoTrans : cxxblas::Trans, size(g.transpose_b ? g.n : g.k),
-                      size(g.transpose_b ? g.k : g.n), g.alpha, b, size(g.ldb), a + i * (g.transpose_a ? 1 : g.lda),
-                      size(g.transpose_a ? g.lda : 1), Scalar{1}, c + i * g.ldc, 1);
-}
-
 void small_gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     thread_local Workspace workspace;
     Product p = product_of(g, c);
@@ -126,24 +122,31 @@ struct Part {
     Index row, column, m, n;
 };
 
+/// One part of a product, in the fastest of the ways it can go.
 void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar* c) {
+    if (part.m <= 0 || part.n <= 0) return;
     a += part.row * (g.transpose_a ? 1 : g.lda);
     b += part.column * (g.transpose_b ? g.ldb : 1);
     c += part.row * g.ldc + part.column;
     g.m = part.m;
     g.n = part.n;
     if (g.bias) g.bias += part.column;
-    const bool can_add = (g.beta == 0 || g.beta == 1) && g.m > 0 && g.n > 0 && g.k > 0, small = is_small(g);
-    const bool few = g.m <= 4 && (g.transpose_b || !small);
-    if (can_add && small && !few) return small_gemm(g, a, b, c);
-    if (can_add && !few && outruns_blas()) return large_gemm(g, a, b, c);
-    if (g.beta == 0 && (g.bias || few)) {
+    const bool adds = g.k > 0 && (g.beta == 0 || g.beta == 1);  // at most, to C or a bias: what ours can do
+    const bool few = adds && g.m <= 4 && (g.transpose_b || !is_small(g));
+    if (adds && !few && is_small(g)) return small_gemm(g, a, b, c);
+    if (adds && !few && outruns_blas()) return large_gemm(g, a, b, c);
+    if (g.beta == 0 && (g.bias || few)) {  // the others add to what is there
         for (Index i = 0; i < g.m; ++i)
             for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.bias ? g.bias[j] : Scalar{0};
         g.beta = 1;
     }
-    on_one_thread([&] { can_add&& few ? few_rows(g, a, b, c) : blas_gemm(g, a, b, c); });
+    on_one_thread([&] {
+        if (few) few_rows(g, a, b, c);
+        else blas_gemm(g, a, b, c);
+    });
 }
+
+constexpr Index worth_a_thread = Index{1} << 19;  // multiplications
 
 /// How many parts the rows and the columns of C are cut into.
 struct Cut {
@@ -152,7 +155,6 @@ struct Cut {
 
 /// One part for each thread that is worth it, as square as can be, so that the operands are read as little as can be.
 Cut cut(const Gemm& g) {
-    constexpr Index worth_a_thread = Index{1} << 19;  // multiplications
     const Index parts = range_count(g.m * g.n * g.k, worth_a_thread);
     Cut best{parts, 1};
     for (Index rows = 1; rows <= parts; ++rows)
@@ -168,6 +170,10 @@ Index start_of(Index i, Index parts, Index n) {
 }
 
 }  // namespace
+
+void settle_blas() {
+    if (openblas_get_num_threads() != 1) on_one_thread([] { openblas_set_num_threads(1); });
+}
 
 void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c) {
     settle_blas();
@@ -187,7 +193,6 @@ void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar
 
 void gemm_batched(const Gemm& g, Index batch, const Scalar* a, const Index* a_offsets, const Scalar* b, const Index* b_offsets,
                   Scalar* c, Index c_stride) {
-    constexpr Index worth_a_thread = Index{1} << 19;
     if (batch < num_threads()) {
         for (Index i = 0; i < batch; ++i) gemm(g, a + a_offsets[i], b + b_offsets[i], c + i * c_stride);
         return;

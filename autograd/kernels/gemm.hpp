@@ -1,4 +1,4 @@
-// Matrix products: the only file that calls BLAS, through xtensor-blas' typed interface.
+// Matrix products of any shape and layout, on all threads, on one or in batches. Its source is the only one that calls BLAS.
 #pragma once
 
 #include <tapehead/autograd/config.hpp>
@@ -16,6 +16,9 @@ struct Gemm {
 
 /// C = α op(A) op(B) + β C, cut into one part for each thread where it is large.
 void gemm(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c);
+
+/// Lets BLAS put its buffers in order for calls on one thread each; before a loop whose threads call gemm_on_this_thread.
+void settle_blas();
 
 /// The same on the calling thread alone, for loops that share out the work themselves.
 void gemm_on_this_thread(const Gemm& g, const Scalar* a, const Scalar* b, Scalar* c);

@@ -123,11 +123,15 @@ void fill_normal(PhiloxKey key, Scalar mean, Scalar std, Scalar* y, Index n) {
 void fill_integers(PhiloxKey key, Id low, Id high, Id* y, Index n) {
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
     parallel_for(static_cast<Index>(philox_positions(n)), grain, [&](Index begin, Index end) {
-        for (Index i = begin * per_position; i < std::min(n, end * per_position); ++i) {
-            const Index j = i % per_position;
-            const Words w = words(key, i / per_position, static_cast<std::uint32_t>(j / 2));
-            const auto at = static_cast<unsigned>(2 * (j % 2));
-            y[i] = static_cast<Id>(static_cast<std::uint64_t>(low) + scale_to(range, std::uint64_t{w[at]} << 32 | w[at + 1]));
+        for (Index i = begin * per_position; i < std::min(n, end * per_position); i += 2) {
+            const auto lane = static_cast<std::uint32_t>(i % per_position / 2);
+            const Words w = words(key, i / per_position, lane);
+            const auto integer = [&](unsigned at) {
+                const std::uint64_t r = std::uint64_t{w[at]} << 32 | w[at + 1];
+                return static_cast<Id>(static_cast<std::uint64_t>(low) + scale_to(range, r));
+            };
+            y[i] = integer(0);
+            if (i + 1 < n) y[i + 1] = integer(2);
         }
     });
 }

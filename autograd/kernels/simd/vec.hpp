@@ -12,6 +12,9 @@
 #include <xsimd/xsimd.hpp>
 
 #include <tapehead/autograd/config.hpp>
+#if defined(__AVX512F__)
+#include <tapehead/autograd/kernels/simd/avx512.hpp>
+#endif
 
 // Functions of one batch, whose constants a loop around them should keep in registers; compilers find them too long to inline.
 #define TAPEHEAD_INLINE [[gnu::always_inline]] inline
@@ -20,6 +23,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
 
 using Vec = xsimd::batch<Scalar>;
 using Mask = xsimd::batch_bool<Scalar>;
+using Register = decltype(Vec::data);
 
 inline constexpr Index lanes = Vec::size;
 inline constexpr Scalar infinity = std::numeric_limits<Scalar>::infinity();
@@ -35,16 +39,6 @@ inline Vec load(const Scalar* x, Full, Scalar = 0) { return Vec::load_unaligned(
 inline void store(Scalar* y, Full, Vec v) { v.store_unaligned(y); }
 
 #if defined(__AVX512F__)
-// Under a mask the processor leaves the rest of memory alone.
-inline __m512 load_masked(__m512 pad, unsigned mask, const float* x) {
-    return _mm512_mask_loadu_ps(pad, static_cast<__mmask16>(mask), x);
-}
-inline __m512d load_masked(__m512d pad, unsigned mask, const double* x) {
-    return _mm512_mask_loadu_pd(pad, static_cast<__mmask8>(mask), x);
-}
-inline void store_masked(float* y, unsigned mask, __m512 v) { _mm512_mask_storeu_ps(y, static_cast<__mmask16>(mask), v); }
-inline void store_masked(double* y, unsigned mask, __m512d v) { _mm512_mask_storeu_pd(y, static_cast<__mmask8>(mask), v); }
-
 inline Vec load(const Scalar* x, Part part, Scalar pad = 0) { return load_masked(Vec(pad), (1u << part.count) - 1, x); }
 inline void store(Scalar* y, Part part, Vec v) { store_masked(y, (1u << part.count) - 1, v); }
 #else
@@ -80,18 +74,8 @@ inline Vec only(Vec v, Part part) {
 /// a b + c and c − a b, rounded once where the processor can. xsimd 8.1 has them for AVX2 and not for AVX-512, where it multiplies
 /// and adds.
 #if defined(__AVX512F__)
-inline __m512 multiply_add(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
-inline __m512d multiply_add(__m512d a, __m512d b, __m512d c) { return _mm512_fmadd_pd(a, b, c); }
-inline __m512 subtract_product(__m512 a, __m512 b, __m512 c) { return _mm512_fnmadd_ps(a, b, c); }
-inline __m512d subtract_product(__m512d a, __m512d b, __m512d c) { return _mm512_fnmadd_pd(a, b, c); }
-inline Vec fma(Vec a, Vec b, Vec c) {
-    using Register = decltype(Vec::data);
-    return multiply_add(static_cast<Register>(a), static_cast<Register>(b), static_cast<Register>(c));
-}
-inline Vec fnma(Vec a, Vec b, Vec c) {
-    using Register = decltype(Vec::data);
-    return subtract_product(static_cast<Register>(a), static_cast<Register>(b), static_cast<Register>(c));
-}
+inline Vec fma(Vec a, Vec b, Vec c) { return multiply_add(Register(a), Register(b), Register(c)); }
+inline Vec fnma(Vec a, Vec b, Vec c) { return subtract_product(Register(a), Register(b), Register(c)); }
 #else
 inline Vec fma(Vec a, Vec b, Vec c) { return xsimd::fma(a, b, c); }
 inline Vec fnma(Vec a, Vec b, Vec c) { return xsimd::fnma(a, b, c); }
@@ -120,16 +104,8 @@ TAPEHEAD_INLINE Real fold(Vec v, const F& join) {
 
 /// Σ of the lanes, in Real, and the largest of lanes without NaN.
 #if defined(__AVX512F__)
-inline double sum_in_register(__m512d v) { return _mm512_reduce_add_pd(v); }
-inline double sum_in_register(__m512 v) {
-    const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
-    const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
-    return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
-}
-inline float largest_in_register(__m512 v) { return _mm512_reduce_max_ps(v); }
-inline double largest_in_register(__m512d v) { return _mm512_reduce_max_pd(v); }
-inline Real sum_of_lanes(Vec v) { return sum_in_register(static_cast<decltype(Vec::data)>(v)); }
-inline Scalar largest_of_lanes(Vec v) { return largest_in_register(static_cast<decltype(Vec::data)>(v)); }
+inline Real sum_of_lanes(Vec v) { return sum_in_register(Register(v)); }
+inline Scalar largest_of_lanes(Vec v) { return largest_in_register(Register(v)); }
 #else
 inline Real sum_of_lanes(Vec v) {
     return fold(v, [](Real a, Real b) { return a + b; });
