@@ -1,7 +1,9 @@
 // Tensors, gradients and all operations.
 #pragma once
 
+#include <tapehead/autograd/backward_steps.hpp>
 #include <tapehead/autograd/gradcheck.hpp>
+#include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/attention.hpp>
 #include <tapehead/autograd/ops/create.hpp>

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <source_location>
 #include <span>
 
 #include <tapehead/autograd/memory.hpp>
@@ -18,24 +19,39 @@ struct Keepsakes;
 /// The tape's clock: a new reading, larger than all before it on any thread.
 std::uint64_t tick();
 
+/// What is known of an operation before it runs: its name, its formula, and where it is written. All string literals.
+///
+///     record({"mul", "y = a b;  da = dy b,  db = dy a"}, ...)
+struct Operation {
+    const char* name;
+    const char* formula;  ///< the value; then, after a semicolon, the gradient of each input. May be empty
+    std::source_location place;
+
+    constexpr Operation(const char* operation, const char* with_formula = "",
+                        std::source_location where = std::source_location::current())
+        : name(operation), formula(with_formula), place(where) {}
+};
+
 /// One recorded operation, or a leaf. Holds what its rules captured and the nodes of its inputs, never its own tensor.
 class Node : public memory::Cached {
 public:
-    Node(const char* operation, const Shape& output_shape);
+    Node(const Operation& made_by, const Shape& output_shape);
     virtual ~Node();
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     /// Destroys nodes that nobody needs any more, one after another and not one inside the other.
     void dispose() noexcept;
 
-    const std::uint64_t id;  ///< the time of recording: larger than the ids of all inputs
-    const char* const name;  ///< the operation; "leaf" for a leaf
-    const Shape shape;       ///< of the value, and so of its gradient
+    const std::uint64_t id;     ///< the time of recording: larger than the ids of all inputs
+    const Operation operation;  ///< "leaf" for a leaf
+    const Shape shape;          ///< of the value, and so of its gradient
 
     /// The nodes of the inputs, null where an input needs no gradient.
     virtual std::span<const Ref<Node>> inputs() const { return {}; }
     /// Runs the rules for the inputs that are `wanted`: dx, the gradients of the inputs, from dy, that of the output y.
     virtual void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, std::span<Tensor> dx);
+    /// Marks those of the operation's inputs whose tensors the rules hold on to.
+    virtual void mark_kept(std::span<const Tensor> tensors, std::span<bool> kept) const;
     /// Drops the rules, the inputs and all they kept alive.
     virtual void release() {}
     virtual bool is_leaf() const { return false; }

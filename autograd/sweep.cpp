@@ -6,19 +6,19 @@
 
 #include <algorithm>
 
+#include <tapehead/autograd/backward_steps.hpp>
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/reduce.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
-#include <tapehead/autograd/tape.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-template <class T>
-using Vector = std::vector<T, memory::Allocator<T>>;
+using detail::CachedVector;
+using detail::NodeGradient;
 
 /// sum += term, in place where nobody else can see the sum and the sweep is not recorded.
 void accumulate(Tensor& sum, Tensor term) {
@@ -27,82 +27,20 @@ void accumulate(Tensor& sum, Tensor term) {
     else sum = add(sum, term);
 }
 
-/// The nodes whose gradient is being gathered: a heap by age over a hash table by address.
-class Pending {
-public:
-    struct Entry {
-        Ref<Node> node;
-        Tensor gradient;
-    };
-
-    bool empty() const { return newest_.empty(); }
-
-    void add(const Ref<Node>& node, Tensor gradient) {
-        if (2 * (newest_.size() + 1) > table_.size()) grow();
-        Entry& entry = table_[find(node.get())];
-        if (!entry.node) {
-            entry.node = node;
-            newest_.push_back(node.get());
-            std::push_heap(newest_.begin(), newest_.end(), is_older);
-        }
-        accumulate(entry.gradient, std::move(gradient));
-    }
-
-    Entry take_newest() {
-        std::pop_heap(newest_.begin(), newest_.end(), is_older);
-        const std::size_t place = find(newest_.back());
-        newest_.pop_back();
-        Entry taken = std::move(table_[place]);
-        close_gap(place);
-        return taken;
-    }
-
-private:
-    static bool is_older(const Node* a, const Node* b) { return a->id < b->id; }
-    std::size_t home(const Node* node) const { return (node->id * 0x9E3779B97F4A7C15u >> 32) & (table_.size() - 1); }
-
-    /// Where the node is, or the empty place where it would go.
-    std::size_t find(const Node* node) const {
-        std::size_t place = home(node);
-        while (table_[place].node && table_[place].node.get() != node) place = (place + 1) & (table_.size() - 1);
-        return place;
-    }
-
-    /// Moves up the entries after an emptied place that would no longer be found past it.
-    void close_gap(std::size_t gap) {
-        const std::size_t mask = table_.size() - 1;
-        table_[gap] = {};
-        for (std::size_t place = (gap + 1) & mask; table_[place].node; place = (place + 1) & mask) {
-            const std::size_t distance_from_home = (place - home(table_[place].node.get())) & mask;
-            if (distance_from_home < ((place - gap) & mask)) continue;
-            table_[gap] = std::exchange(table_[place], {});
-            gap = place;
-        }
-    }
-
-    void grow() {
-        Vector<Entry> old(std::max<std::size_t>(16, 2 * table_.size()));
-        old.swap(table_);
-        for (Entry& entry : old)
-            if (entry.node) table_[find(entry.node.get())] = std::move(entry);
-    }
-
-    Vector<Entry> table_;
-    Vector<Node*> newest_;
-};
+bool is_older(const Node* a, const Node* b) { return a->id < b->id; }
 
 /// dx summed over the axes on which the input was broadcast.
 Tensor fit(Tensor dx, const Node& input, const Node& operation) {
     if (dx.shape() == input.shape) return dx;
     check<ShapeError>(broadcasts_to(input.shape, dx.shape()), "backward of {}: expected a gradient that sums to {}, got {}",
-                      operation.name, input.shape, dx.shape());
+                      operation.operation.name, input.shape, dx.shape());
     return sum_to(dx, input.shape);
 }
 
 /// Lets the values that a rule reads be checked against the time its operation was recorded.
 class ReadingGuard {
 public:
-    explicit ReadingGuard(const Node& node) : before_(detail::reading) { detail::reading = {node.id, node.name}; }
+    explicit ReadingGuard(const Node& node) : before_(detail::reading) { detail::reading = {node.id, node.operation.name}; }
     ~ReadingGuard() { detail::reading = before_; }
     ReadingGuard(const ReadingGuard&) = delete;
     ReadingGuard& operator=(const ReadingGuard&) = delete;
@@ -117,81 +55,23 @@ Tensor unchanged(Tensor gradient) {
     return gradient;
 }
 
-class Sweep {
-public:
-    /// Gathers for `targets`, or for every node that keeps its gradient if there are none.
-    Sweep(BackwardOptions options, Vector<Node*> targets) : options_(options), targets_(std::move(targets)) {
-        for (const Node* target : targets_) oldest_target_ = std::min(oldest_target_, target->id);
-    }
-
-    /// Gradients by node, after all of them are known.
-    Vector<Pending::Entry> run(const Ref<Node>& root, const Tensor& seed) {
-        const GradMode mode(options_.create_graph);
-        pending_.add(root, unchanged(seed));
-        while (!pending_.empty()) {
-            auto [node, dy] = pending_.take_newest();
-            const Keepsakes* keepsakes = node->find_keepsakes();
-            if (keepsakes) dy = apply_hooks(*keepsakes, dy);
-            if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back({node, dy});
-            if (!node->is_leaf()) pass(node, dy);
+Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
+    const auto hooks = keepsakes.hooks;  // a copy, since a hook may remove itself
+    for (const auto& [number, hook] : hooks)
+        if (Tensor replaced = hook(gradient)) {
+            check<ShapeError>(replaced.shape() == gradient.shape(), "register_hook: expected a gradient of shape {}, got {}",
+                              gradient.shape(), replaced.shape());
+            gradient = unchanged(replaced);
         }
-        return std::move(found_);
-    }
+    return gradient;
+}
 
-private:
-    bool is_target(const Node* node) const { return std::find(targets_.begin(), targets_.end(), node) != targets_.end(); }
-    /// Whether the sweep must go on to an input: only what is newer than a target can lead to it.
-    bool is_wanted(const Node* input) const {
-        return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > oldest_target_));
-    }
-
-    static Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
-        const auto hooks = keepsakes.hooks;  // a copy, since a hook may remove itself
-        for (const auto& [number, hook] : hooks)
-            if (Tensor replaced = hook(gradient)) {
-                check<ShapeError>(replaced.shape() == gradient.shape(),
-                                  "register_hook: expected a gradient of shape {}, got {}", gradient.shape(), replaced.shape());
-                gradient = unchanged(replaced);
-            }
-        return gradient;
-    }
-
-    void pass(const Ref<Node>& node, const Tensor& dy) {
-        if (node->id == oldest_target_) return;  // nothing that is asked for is older
-        check<GradError>(!node->is_released(),
-                         "backward: expected a recorded graph, got one that an earlier sweep freed at '{}'; give that sweep "
-                         "retain_graph = true",
-                         node->name);
-        const auto inputs = node->inputs();
-        bool few[8];
-        const auto many = inputs.size() > std::size(few) ? std::make_unique<bool[]>(inputs.size()) : nullptr;
-        const std::span<bool> wanted(many ? many.get() : few, inputs.size());
-        bool any_wanted = false;
-        for (std::size_t i = 0; i < inputs.size(); ++i) any_wanted |= wanted[i] = is_wanted(inputs[i].get());
-        if (!any_wanted) return;  // what leads nowhere stays, for a later sweep
-        dx_.resize(inputs.size());
-        Tensor y;
-        if (node->output()) {
-            y = Tensor::over(node->output(), node->shape);
-            y.set_node(node);
-        }
-        {
-            const ReadingGuard reading(*node);
-            node->pull(dy, y, wanted, dx_);
-        }
-        for (std::size_t i = 0; i < inputs.size(); ++i)
-            if (wanted[i] && dx_[i]) pending_.add(inputs[i], fit(unchanged(std::move(dx_[i])), *inputs[i], *node));
-        dx_.clear();
-        if (!options_.retain_graph && !options_.create_graph) node->release();
-    }
-
-    BackwardOptions options_;
-    Vector<Node*> targets_;
-    std::uint64_t oldest_target_ = UINT64_MAX;
-    Pending pending_;
-    Vector<Tensor> dx_;  // what a rule returns, kept for its memory
-    Vector<Pending::Entry> found_;
-};
+/// The node to start from. Throws if nothing was recorded.
+const Ref<Node>& checked_root(const char* operation, const Tensor& y) {
+    check<GradError>(y.requires_grad(), "{}: expected a result of recorded operations, got a tensor that requires no grad",
+                     operation);
+    return y.node();
+}
 
 /// The seed of a sweep from y, 1 for a single element. Throws before anything is swept.
 Tensor checked_seed(const char* operation, const Tensor& y, const Tensor& seed) {
@@ -213,24 +93,162 @@ void keep(Node& node, const Tensor& gradient) {
 
 }  // namespace
 
+// The nodes whose gradient is being gathered
+
+namespace detail {
+
+void Pending::add(const Ref<Node>& node, Tensor gradient) {
+    if (2 * (newest_.size() + 1) > table_.size()) grow();
+    NodeGradient& entry = table_[find(node.get())];
+    if (!entry.node) {
+        entry.node = node;
+        newest_.push_back(node.get());
+        std::push_heap(newest_.begin(), newest_.end(), is_older);
+    }
+    accumulate(entry.gradient, std::move(gradient));
+}
+
+NodeGradient Pending::take_newest() {
+    std::pop_heap(newest_.begin(), newest_.end(), is_older);
+    const std::size_t place = find(newest_.back());
+    newest_.pop_back();
+    NodeGradient taken = std::move(table_[place]);
+    close_gap(place);
+    return taken;
+}
+
+std::vector<NodeGradient> Pending::list() const {
+    std::vector<NodeGradient> all;
+    for (const Node* node : newest_) all.push_back(table_[find(node)]);
+    std::ranges::sort(all, [](const auto& a, const auto& b) { return a.node->id > b.node->id; });
+    return all;
+}
+
+std::size_t Pending::home(const Node* node) const { return (node->id * 0x9E3779B97F4A7C15u >> 32) & (table_.size() - 1); }
+
+/// Where the node is, or the empty place where it would go.
+std::size_t Pending::find(const Node* node) const {
+    std::size_t place = home(node);
+    while (table_[place].node && table_[place].node.get() != node) place = (place + 1) & (table_.size() - 1);
+    return place;
+}
+
+/// Moves up the entries after an emptied place that would no longer be found past it.
+void Pending::close_gap(std::size_t gap) {
+    const std::size_t mask = table_.size() - 1;
+    table_[gap] = {};
+    for (std::size_t place = (gap + 1) & mask; table_[place].node; place = (place + 1) & mask) {
+        const std::size_t distance_from_home = (place - home(table_[place].node.get())) & mask;
+        if (distance_from_home < ((place - gap) & mask)) continue;
+        table_[gap] = std::exchange(table_[place], {});
+        gap = place;
+    }
+}
+
+void Pending::grow() {
+    CachedVector<NodeGradient> old(std::max<std::size_t>(16, 2 * table_.size()));
+    old.swap(table_);
+    for (NodeGradient& entry : old)
+        if (entry.node) table_[find(entry.node.get())] = std::move(entry);
+}
+
+}  // namespace detail
+
+// The sweep
+
+BackwardSteps::BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, CachedVector<Node*> targets)
+    : options_(options), targets_(std::move(targets)) {
+    for (const Node* target : targets_) oldest_target_ = std::min(oldest_target_, target->id);
+    const GradMode mode(options_.create_graph);
+    pending_.add(root, unchanged(seed));
+}
+
+BackwardSteps::BackwardSteps(const Tensor& y, const Tensor& seed, BackwardOptions options)
+    : BackwardSteps(checked_root("BackwardSteps", y), checked_seed("BackwardSteps", y, seed), options, {}) {}
+
+bool BackwardSteps::is_target(const Node* node) const {
+    return std::find(targets_.begin(), targets_.end(), node) != targets_.end();
+}
+
+/// Whether the sweep must go on to an input: only what is newer than a target can lead to it.
+bool BackwardSteps::is_wanted(const Node* input) const {
+    return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > oldest_target_));
+}
+
+const NodeGradient& BackwardSteps::next() {
+    check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
+    const GradMode mode(options_.create_graph);
+    current_ = pending_.take_newest();
+    auto& [node, dy] = current_;
+    const Keepsakes* keepsakes = node->find_keepsakes();
+    if (keepsakes) dy = apply_hooks(*keepsakes, std::move(dy));
+    if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back(current_);
+    if (!node->is_leaf()) pass(node, dy);
+    else if (detail::is_observed()) [[unlikely]]
+        detail::observe(PullEvent{*node, dy, {}, {}, std::chrono::steady_clock::now()});
+    return current_;
+}
+
+CachedVector<NodeGradient> BackwardSteps::run() {
+    while (!done()) next();
+    current_ = {};
+    return std::move(found_);
+}
+
+void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
+    if (node->id == oldest_target_) return;  // nothing that is asked for is older
+    check<GradError>(!node->is_released(),
+                     "backward: expected a recorded graph, got one that an earlier sweep freed at '{}'; give that sweep "
+                     "retain_graph = true",
+                     node->operation.name);
+    const auto inputs = node->inputs();
+    bool few[8];
+    const auto many = inputs.size() > std::size(few) ? std::make_unique<bool[]>(inputs.size()) : nullptr;
+    const std::span<bool> wanted(many ? many.get() : few, inputs.size());
+    bool any_wanted = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) any_wanted |= wanted[i] = is_wanted(inputs[i].get());
+    if (!any_wanted) return;  // what leads nowhere stays, for a later sweep
+    dx_.resize(inputs.size());
+    Tensor y;
+    if (node->output()) {
+        y = Tensor::over(node->output(), node->shape);
+        y.set_node(node);
+    }
+    const bool observed = detail::is_observed();
+    const auto started = observed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+    {
+        const ReadingGuard reading(*node);
+        node->pull(dy, y, wanted, dx_);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (wanted[i] && dx_[i]) dx_[i] = fit(unchanged(std::move(dx_[i])), *inputs[i], *node);
+    if (observed) [[unlikely]]
+        detail::observe(PullEvent{*node, dy, dx_, wanted, started});
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (wanted[i] && dx_[i]) pending_.add(inputs[i], std::move(dx_[i]));
+    dx_.clear();
+    if (!options_.retain_graph && !options_.create_graph) node->release();
+}
+
+// What is made of it
+
 void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
-    check<GradError>(requires_grad(), "backward: expected a result of recorded operations, got a tensor that requires no grad");
-    Sweep sweep(options, {});
-    auto found = sweep.run(node(), checked_seed("backward", *this, seed));
+    BackwardSteps steps(checked_root("backward", *this), checked_seed("backward", *this, seed), options, {});
+    auto found = steps.run();
     const GradMode mode(options.create_graph);
     for (auto& [node, gradient] : found) keep(*node, std::exchange(gradient, {}));
 }
 
 std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const GradOptions& options) {
-    Vector<Node*> targets;
+    CachedVector<Node*> targets;
     for (const Tensor& x : xs) {
         check<GradError>(x.requires_grad(), "grad: expected every x to require grad, got one that does not");
         targets.push_back(x.node().get());
     }
     const Tensor seed = checked_seed("grad", y, options.seed);
-    Vector<Pending::Entry> found;
+    CachedVector<NodeGradient> found;
     if (y.requires_grad() && !xs.empty())
-        found = Sweep({options.retain_graph, options.create_graph}, targets).run(y.node(), seed);
+        found = BackwardSteps(y.node(), seed, {options.retain_graph, options.create_graph}, targets).run();
     std::vector<Tensor> gradients;
     for (const Tensor& x : xs) {
         const auto entry = std::find_if(found.begin(), found.end(), [&](const auto& e) { return e.node == x.node(); });

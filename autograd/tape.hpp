@@ -8,10 +8,12 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/tensor.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
@@ -19,6 +21,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// What is kept with a node on request: the gradient of a leaf, hooks.
 struct Keepsakes : memory::Cached {
     Tensor gradient;
+    std::string name;
     bool keeps_gradient = false;
     std::vector<std::pair<Index, GradientHook>> hooks;
     Index next_hook = 0;
@@ -63,6 +66,21 @@ namespace detail {
 /// Throws GradError for a joint rule that returns another number of gradients than it has inputs.
 [[noreturn]] void throw_wrong_count(std::size_t expected, std::size_t got);
 
+/// How many handles some tensors have, to see which of them a copy of something holds too.
+class HandleCounts {
+public:
+    explicit HandleCounts(std::span<const Tensor> tensors);
+    void mark_risen(std::span<bool> risen) const;
+
+private:
+    std::span<const Tensor> tensors_;
+    std::vector<int> counts_;
+};
+
+/// Tells the observers of an operation whose result has just got its node, or got none.
+void observe_record(const Operation& operation, const Tensor& result, bool recorded,
+                    std::initializer_list<std::span<const Tensor>> inputs);
+
 template <class F>
 constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
 
@@ -78,6 +96,15 @@ struct RecordedRule {
                 f.emplace(std::move(rule.f));
                 return;
             }
+    }
+
+    /// A closure cannot be asked what it captured, but a copy of it captures the same.
+    void mark_kept(std::span<const Tensor> tensors, std::span<bool> kept) const {
+        if constexpr (std::is_copy_constructible_v<F>) {
+            const HandleCounts before(tensors);
+            const std::optional<F> copy = f;
+            before.mark_risen(kept);
+        }
     }
 
     void pull(const Tensor& dy, const Tensor& y, std::span<const bool> wanted, Tensor* dx) const {
@@ -107,7 +134,7 @@ class Recorded;
 template <std::size_t... N, class... F>
 class Recorded<Rule<N, F>...> final : public Node {
 public:
-    Recorded(const char* operation, const Tensor& value, Rule<N, F>&&... rules)
+    Recorded(const Operation& operation, const Tensor& value, Rule<N, F>&&... rules)
         : Node(operation, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
         if constexpr (((N == std::dynamic_extent) || ...)) inputs_.resize((rules.inputs.size() + ...));
         Ref<Node>* next = inputs_.data();
@@ -131,6 +158,10 @@ public:
             first += counts_[which++];
         };
         std::apply([&](const auto&... rule) { (pull_one(rule), ...); }, *rules_);
+    }
+
+    void mark_kept(std::span<const Tensor> tensors, std::span<bool> kept) const override {
+        std::apply([&](const auto&... rule) { (rule.mark_kept(tensors, kept), ...); }, *rules_);
     }
 
     void release() override {
@@ -161,20 +192,24 @@ inline bool any_requires_grad(std::span<const Tensor> inputs) {
 
 /// Puts an operation on the tape: returns `value` as the result of `operation` with the derivative rules given by `wrt`.
 ///
-///     /// y = a b;  da = dy b,  db = dy a
 ///     Tensor mul(const Tensor& a, const Tensor& b) {
-///         return record("mul", product(a, b), wrt(a, [=](const Tensor& dy) { return mul(dy, b); }),
-///                                             wrt(b, [=](const Tensor& dy) { return mul(dy, a); }));
+///         return record({"mul", "y = a b;  da = dy b,  db = dy a"}, product(a, b),
+///                       wrt(a, [=](const Tensor& dy) { return mul(dy, b); }),
+///                       wrt(b, [=](const Tensor& dy) { return mul(dy, a); }));
 ///     }
 ///
-/// `operation` must be a string literal. Nothing is recorded while grad mode is off or if no input requires a gradient; the
-/// rule of an input that requires none is dropped, with all it captured. A `value` that others hold too stays as it is: the result
-/// is a tensor of its own that shares its memory.
+/// The formula may be left out; it is what people are shown who look at the tape. Nothing is recorded while grad mode is off or if
+/// no input requires a gradient; the rule of an input that requires none is dropped, with all it captured. A `value` that others
+/// hold too stays as it is: the result is a tensor of its own that shares its memory.
 template <class... Rules>
-Tensor record(const char* operation, Tensor value, Rules... rules) {
-    if (!grad_enabled() || !(detail::any_requires_grad(rules.inputs) || ...)) return value;
-    if (!value.is_sole_handle() || value.node()) value = Tensor::over(value.storage(), value.shape());
-    value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, std::move(rules)...)));
+Tensor record(const Operation& operation, Tensor value, Rules... rules) {
+    const bool recorded = grad_enabled() && (detail::any_requires_grad(rules.inputs) || ...);
+    if (recorded) {
+        if (!value.is_sole_handle() || value.node()) value = Tensor::over(value.storage(), value.shape());
+        value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, std::move(rules)...)));
+    }
+    if (detail::is_observed()) [[unlikely]]
+        detail::observe_record(operation, value, recorded, {std::span<const Tensor>(rules.inputs)...});
     return value;
 }
 

@@ -112,7 +112,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
     const std::vector<std::size_t> shape(tensor.shape().begin(), tensor.shape().end());
     out << "tensor(" << xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.numel()), xt::no_ownership(), shape);
     if (tensor.requires_grad())
-        out << (tensor.is_leaf() ? ", requires_grad" : ", from ") << (tensor.is_leaf() ? "" : tensor.node()->name);
+        out << (tensor.is_leaf() ? ", requires_grad" : ", from ") << (tensor.is_leaf() ? "" : tensor.node()->operation.name);
     return out << ")";
 }
 
@@ -162,10 +162,25 @@ bool Tensor::is_leaf() const { return !body().node || body().node->is_leaf(); }
 
 Tensor& Tensor::requires_grad_(bool wanted) {
     check<GradError>(is_leaf(), "requires_grad_: expected a leaf, got the result of '{}'; detach() it first",
-                     is_leaf() ? "" : node()->name);
-    if (wanted && !requires_grad()) set_node(Ref<Node>(new Leaf(shape())));
+                     is_leaf() ? "" : node()->operation.name);
+    if (wanted && !requires_grad()) {
+        set_node(Ref<Node>(new Leaf(shape())));
+        if (!name().empty()) node()->keepsakes().name = name();
+    }
     if (!wanted) set_node({});
     return *this;
+}
+
+Tensor& Tensor::set_name(std::string name) {
+    auto kept = std::make_unique<const std::string>(name);
+    if (body().node) node()->keepsakes().name = std::move(name);
+    body_->name = std::move(kept);
+    return *this;
+}
+
+const std::string& Tensor::name() const {
+    static const std::string none;
+    return body().name ? *body().name : none;
 }
 
 Tensor Tensor::grad() const {

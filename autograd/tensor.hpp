@@ -7,7 +7,9 @@
 #include <concepts>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <tapehead/autograd/arrays.hpp>
@@ -43,7 +45,8 @@ struct TensorBody : memory::Cached {
     std::atomic<int> owners{0};
     Ref<Storage> storage;
     Shape shape;
-    Ref<Node> node;  // made it, or holds the gradient of a leaf; null if no gradient is wanted
+    Ref<Node> node;                           // made it, or holds the gradient of a leaf; null if no gradient is wanted
+    std::unique_ptr<const std::string> name;  // null for none
 };
 
 /// While a rule runs: when its operation was recorded. Values that changed later are not the ones it needs.
@@ -157,6 +160,10 @@ public:
     /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError.
     Index register_hook(GradientHook hook);
     void remove_hook(Index number);
+    /// Names this tensor for those who look at the tape (study/); nothing depends on names.
+    Tensor& set_name(std::string name);
+    /// The name, empty if it has none.
+    const std::string& name() const;
     /// The same value without its history; shares memory.
     Tensor detach() const;
 
@@ -186,6 +193,8 @@ public:
     const Ref<Storage>& storage() const { return body().storage; }
     const Ref<Node>& node() const { return body().node; }
     void set_node(Ref<Node> node) { body_->node = std::move(node); }
+    /// How many handles of this tensor there are; 0 for an undefined one.
+    int count_handles() const { return body_ ? body_->owners.load(std::memory_order_relaxed) : 0; }
     /// Whether this is the only handle of the tensor; others may still share its memory.
     bool is_sole_handle() const { return body_.is_sole_owner(); }
     /// Whether nobody else can see the value.

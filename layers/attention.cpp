@@ -94,6 +94,7 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask) const {
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                    const AttentionMask& call_mask) const {
+    const ModuleScope scope(*this);
     const AttentionMask mask = call_mask & own_mask;
     const auto [q, k, v] = project(query, key, value, mask);                    // [B, Tq, H, D], [B, Tk, Hkv, D] twice
     const Tensor heads = scaled_dot_product_attention(q, k, v, options(mask));  // [B, Tq, H, D]
@@ -102,6 +103,7 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
 
 AttentionResult MultiHeadAttention::forward_with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                                          const AttentionMask& call_mask, bool average) const {
+    const ModuleScope scope(*this);
     const AttentionMask mask = call_mask & own_mask;
     const auto [q, k, v] = project(query, key, value, mask);  // [B, Tq, H, D], [B, Tk, Hkv, D] twice
     const auto [heads, weights] = scaled_dot_product_attention_with_weights(q, k, v, options(mask));
@@ -127,6 +129,7 @@ KeyValueCache MultiHeadAttention::make_cache(const Tensor& key, const Tensor& va
 }
 
 Tensor MultiHeadAttention::forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& call_mask) const {
+    const ModuleScope scope(*this);
     for (const Linear* projection : {&q_proj, &k_proj, &v_proj}) check_sequence("x", x, *projection);
     const AttentionMask mask = call_mask & own_mask;
     const Index first = cache.length;
@@ -136,6 +139,7 @@ Tensor MultiHeadAttention::forward(const Tensor& x, KeyValueCache& cache, const 
 }
 
 Tensor MultiHeadAttention::forward_to(const Tensor& query, const KeyValueCache& memory, const AttentionMask& mask) const {
+    const ModuleScope scope(*this);
     check_sequence("query", query, q_proj);
     return attend_to(memory, query, std::max<Index>(0, memory.length - query.size(1)), mask & own_mask);
 }

@@ -17,7 +17,10 @@ struct Embedding : Module {
     Embedding(Index num_embeddings, Index embed_dim, Id padding_idx = no_id);
     /// Throws IndexError for an id outside [0, V).
     Tensor forward(const Ids& ids) const { return embedding(ids, weight, padding_idx); }
-    Tensor operator()(const Ids& ids) const { return forward(ids); }
+    Tensor operator()(const Ids& ids) const {
+        const ModuleScope scope(*this);
+        return forward(ids);
+    }
     void visit(Visitor& v) override { v("weight", weight); }
 };
 

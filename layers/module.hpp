@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tapehead/autograd/named.hpp>
+#include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/tensor.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
@@ -77,10 +78,21 @@ struct Module {
     void load_state_dict(const NamedTensors& state);
 };
 
+/// The scope of a module, for observers: `const ModuleScope scope(*this);` at the head of `forward`.
+///
+/// It stands for the full name of the module in the model that is observed. A Layer that is called as `layer(x)` has it already.
+struct ModuleScope : Scope {
+    explicit ModuleScope(const Module& module, std::source_location place = std::source_location::current())
+        : Scope(&module, typeid(module), place) {}
+};
+
 /// A module from one tensor to one tensor.
 struct Layer : Module {
     virtual Tensor forward(const Tensor& x) const = 0;
-    Tensor operator()(const Tensor& x) const { return forward(x); }
+    Tensor operator()(const Tensor& x) const {
+        const ModuleScope scope(*this);
+        return forward(x);
+    }
 };
 
 /// The tree of a module: names, types, shapes and parameter counts.

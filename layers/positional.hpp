@@ -20,7 +20,10 @@ struct SinusoidalPositionalEncoding : Layer {
     /// Throws ShapeError unless x is [B, T, E].
     Tensor forward(const Tensor& x, Index first) const;
     using Layer::operator();
-    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
+    Tensor operator()(const Tensor& x, Index first) const {
+        const ModuleScope scope(*this);
+        return forward(x, first);
+    }
     void visit(Visitor&) override {}
 };
 
@@ -33,7 +36,10 @@ struct LearnedPositionalEncoding : Layer {
     /// Throws ShapeError unless x is [B, T, E], IndexError for positions from max_length on.
     Tensor forward(const Tensor& x, Index first) const;
     using Layer::operator();
-    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
+    Tensor operator()(const Tensor& x, Index first) const {
+        const ModuleScope scope(*this);
+        return forward(x, first);
+    }
     void visit(Visitor& v) override { v("weight", weight); }
 };
 
@@ -58,7 +64,10 @@ struct RotaryEmbedding : Layer {
     /// negative position or an axis that x has not before D.
     Tensor forward(const Tensor& x, Index first, Index time_axis = -2) const;
     using Layer::operator();
-    Tensor operator()(const Tensor& x, Index first) const { return forward(x, first); }
+    Tensor operator()(const Tensor& x, Index first) const {
+        const ModuleScope scope(*this);
+        return forward(x, first);
+    }
     void visit(Visitor&) override {}
 };
 

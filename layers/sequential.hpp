@@ -32,7 +32,7 @@ struct Sequential : Layer {
     }
     Tensor forward(const Tensor& x) const override {
         Tensor y = x;
-        for (const auto& layer : layers) y = layer->forward(y);
+        for (const auto& layer : layers) y = (*layer)(y);
         return y;
     }
     void visit(Visitor& v) override {

@@ -79,6 +79,7 @@ TransformerEncoderLayer::TransformerEncoderLayer(const TransformerOptions& optio
 
 template <class SelfAttention>
 Tensor TransformerEncoderLayer::sublayers(const Tensor& input, const SelfAttention& attend) const {
+    const ModuleScope scope(*this);
     const Tensor x = sublayer(input, norm1, dropout, norm_first, attend);
     return sublayer(x, norm2, dropout, norm_first, feed_forward);
 }
@@ -111,6 +112,7 @@ TransformerDecoderLayer::TransformerDecoderLayer(const TransformerOptions& optio
 
 template <class SelfAttention, class CrossAttention>
 Tensor TransformerDecoderLayer::sublayers(const Tensor& input, const SelfAttention& attend, const CrossAttention& look) const {
+    const ModuleScope scope(*this);
     Tensor x = sublayer(input, norm1, dropout, norm_first, attend);
     x = sublayer(x, norm2, dropout, norm_first, look);
     return sublayer(x, norm3, dropout, norm_first, feed_forward);
@@ -165,6 +167,7 @@ TransformerEncoder::TransformerEncoder(const TransformerOptions& options)
     : layers(make_layers<TransformerEncoderLayer>(options.num_encoder_layers, options)), norm(make_final_norm(options)) {}
 
 Tensor TransformerEncoder::forward(const Tensor& input, const AttentionMask& mask) const {
+    const ModuleScope scope(*this);
     Tensor x = input;
     for (const TransformerEncoderLayer& layer : layers) x = layer(x, mask);
     return norm ? (*norm)(x) : x;
@@ -177,6 +180,7 @@ std::vector<KeyValueCache> TransformerEncoder::make_cache(Index batch, Index cap
 }
 
 Tensor TransformerEncoder::forward(const Tensor& input, std::vector<KeyValueCache>& caches, const AttentionMask& mask) const {
+    const ModuleScope scope(*this);
     check_caches("TransformerEncoder", caches.size(), layers.size());
     std::list<Rollback> unless_done;
     Tensor x = input;
@@ -197,6 +201,7 @@ TransformerDecoder::TransformerDecoder(const TransformerOptions& options)
 
 Tensor TransformerDecoder::forward(const Tensor& input, const Tensor& memory, const AttentionMask& self_mask,
                                    const AttentionMask& memory_mask) const {
+    const ModuleScope scope(*this);
     Tensor x = input;
     for (const TransformerDecoderLayer& layer : layers) x = layer(x, memory, self_mask, memory_mask);
     return norm ? (*norm)(x) : x;
@@ -204,6 +209,7 @@ Tensor TransformerDecoder::forward(const Tensor& input, const Tensor& memory, co
 
 DecoderResult TransformerDecoder::forward_with_weights(const Tensor& input, const Tensor& memory,
                                                        const AttentionMask& self_mask, const AttentionMask& memory_mask) const {
+    const ModuleScope scope(*this);
     DecoderResult result{.output = input, .self_weights = {}, .memory_weights = {}};
     for (const TransformerDecoderLayer& layer : layers) {
         const DecoderLayerResult step = layer.forward_with_weights(result.output, memory, self_mask, memory_mask);
@@ -223,6 +229,7 @@ std::vector<DecoderLayerCache> TransformerDecoder::make_cache(const Tensor& memo
 
 Tensor TransformerDecoder::forward(const Tensor& input, std::vector<DecoderLayerCache>& caches, const AttentionMask& self_mask,
                                    const AttentionMask& memory_mask) const {
+    const ModuleScope scope(*this);
     check_caches("TransformerDecoder", caches.size(), layers.size());
     std::list<Rollback> unless_done;
     Tensor x = input;
@@ -255,6 +262,7 @@ Transformer::Transformer(const TransformerOptions& options) : encoder(options), 
 }
 
 Tensor Transformer::forward(const Tensor& source, const Tensor& target, const TransformerMasks& masks) const {
+    const ModuleScope scope(*this);
     return decoder(target, encoder(source, masks.source), masks.target, masks.memory);
 }
 

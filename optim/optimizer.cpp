@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
 
@@ -67,8 +68,14 @@ void Optimizer::step() {
             trained.state.clear();
             for (std::size_t i = 0; i < n; ++i) trained.state.push_back(zeros(trained.parameter.shape()));
         }
+        const bool observed = detail::is_observed();
+        const UpdateEvent event{kind_, trained.name, trained.parameter, gradient};
+        if (observed) [[unlikely]]
+            detail::observe_before(event);
         ++trained.steps;
         update(trained, gradient, lr(trained.group));
+        if (observed) [[unlikely]]
+            detail::observe_after(event);
     }
     ++step_count_;
 }

@@ -10,6 +10,7 @@
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/kernels/attention.hpp>
 #include <tapehead/autograd/kernels/simd.hpp>
+#include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/dropout.hpp>
@@ -25,6 +26,11 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
+
+constexpr const char* attention_formula =
+    "S = cap(Q Kᵀ scale) + bias, P = softmax(S), O = P V;  D = Σ dO ∘ O over each row, dV = Pᵀ dO, dS = P ∘ (dO Vᵀ − D) = "
+    "dbias, "
+    "dQ = scale (dS ∘ cap') K, dK = scale (dS ∘ cap')ᵀ Q";
 
 /// Where heads and time are among the axes.
 struct HeadAxes {
@@ -232,13 +238,26 @@ std::array<Tensor, 4> written_out_backward(const std::array<Tensor, 4>& in, cons
     return {d[0], d[1], d[2], d[3]};
 }
 
+/// Where the stream of the dropout stands.
+kernels::PhiloxKey stream_of(const AttentionOptions& options) {
+    return {options.generator->seed(), options.generator->position()};
+}
+
+void tell_observers(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                    kernels::PhiloxKey dropout, const Tensor& output) {
+    if (detail::is_observed()) [[unlikely]]
+        detail::observe(AttentionCall{q, k, v, options, dropout, output});
+}
+
 }  // namespace
 
 AttentionSteps scaled_dot_product_attention_steps(const Tensor& q, const Tensor& k, const Tensor& v,
                                                   const AttentionOptions& options) {
     check_attention(q, k, v, options);
-    const AttentionShape shape = shape_of(q, k, options);
-    return written_out(q, k, v, options.mask.parts(shape).bias, options);
+    const kernels::PhiloxKey stream = stream_of(options);
+    AttentionSteps steps = written_out(q, k, v, options.mask.parts(shape_of(q, k, options)).bias, options);
+    tell_observers(q, k, v, options, stream, steps.output);
+    return steps;
 }
 
 AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -247,22 +266,24 @@ AttentionResult scaled_dot_product_attention_with_weights(const Tensor& q, const
     return {steps.output, steps.weights};
 }
 
-/// S = cap(Q Kᵀ scale) + bias, P = softmax(S), O = P V, D = Σ dO ∘ O over each row;
-/// dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ − D) = dbias,  dQ = scale (dS ∘ cap') K,  dK = scale (dS ∘ cap')ᵀ Q
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
     check_attention(q, k, v, options);
     const AttentionShape shape = shape_of(q, k, options);
     Kept kept{shape, options, options.mask.parts(shape), {}, {}};
     const AttentionMask::Parts& parts = kept.parts;
-    if (!may_multiply(q, k, v, shape.keys, parts, options)) return written_out(q, k, v, parts.bias, options).output;
+    if (!may_multiply(q, k, v, shape.keys, parts, options)) return scaled_dot_product_attention_steps(q, k, v, options).output;
 
     if (options.training && options.dropout > 0) kept.key = options.generator->take(Shape(shape).numel());
     const auto [y, lse] = run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, kept.key));
     kept.lse = lse;
     const std::array<Tensor, 4> in{q, k, v, parts.bias};
-    return record("scaled_dot_product_attention", y, wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
-                      return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
-                  }));
+    const Tensor result =
+        record({"scaled_dot_product_attention", attention_formula}, y,
+               wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
+                   return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
+               }));
+    tell_observers(q, k, v, options, kept.key, result);
+    return result;
 }
 
 Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, const Tensor& v, Index keys,

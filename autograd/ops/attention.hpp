@@ -33,6 +33,16 @@ struct AttentionSteps {
     Tensor output;         ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if time_first: the weights after dropout, times V
 };
 
+/// A call of attention, as observers see it: with this the steps can be made anew, all or those of one head.
+struct AttentionCall {
+    const Tensor& q;
+    const Tensor& k;
+    const Tensor& v;
+    const AttentionOptions& options;
+    kernels::PhiloxKey dropout;  ///< the state of the generator that drew the dropout of the weights
+    const Tensor& output;
+};
+
 /// Attention(Q, K, V) = softmax(Q Kᵀ / √D) V  (Vaswani et al. 2017, section 3.2.1).
 ///
 /// q [B, H, Tq, D], k [B, Hkv, Tk, D], v [B, Hkv, Tk, Dv] → [B, H, Tq, Dv]; each of the Hkv key-value heads serves H / Hkv query

@@ -162,7 +162,7 @@ TEST_CASE("a node knows its operation, its inputs and that it is newer than they
     CHECK(std::string(product_node.name) == "product");
     CHECK(product_node.id < sum_node.id);
     CHECK(product_node.inputs()[0] == x.node());
-    CHECK(std::string(x.node()->name) == "leaf");
+    CHECK(std::string(x.node()->operation.name) == "leaf");
 }
 
 TEST_CASE("a rule may make its gradient by changing a tensor of its own in place") {
@@ -207,7 +207,7 @@ TEST_CASE("a value given by moving it becomes the result itself and keeps workin
     CHECK(y.data() == place);
     CHECK(live_tensors() == before);
     CHECK(y.requires_grad());
-    CHECK(std::string(y.node()->name) == "moved");
+    CHECK(std::string(y.node()->operation.name) == "moved");
     check_close(y.detach(), Tensor{1, 4, 9}, 0);
     const Tensor z = y * 2 + y;
     y = Tensor();  // the rule reads the result all the same
@@ -268,8 +268,8 @@ TEST_CASE("a value that was recorded itself is taken without its history, moved 
         const auto rule = [](const Tensor& dy) { return dy * 10; };
         const Tensor kept = moved ? Tensor() : value;
         const Tensor y = record("anew", moved ? std::move(value) : value, wrt(w, rule));
-        CHECK(std::string(y.node()->name) == "anew");
-        CHECK(std::string(node->name) == "mul");
+        CHECK(std::string(y.node()->operation.name) == "anew");
+        CHECK(std::string(node->operation.name) == "mul");
         if (kept) CHECK(kept.node() == node);
         const auto d = grad(sum(y), {x, w});
         check_close(d[0], zeros({2}), 0);

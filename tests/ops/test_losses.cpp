@@ -240,7 +240,7 @@ TEST_CASE("cross entropy of rows is one fused operation and its reduction") {
     const Tensor x = leaf(values({6, 4}, 1));
     const Tensor y = cross_entropy(x, flat_targets(), {.reduction = Reduction::none, .label_smoothing = 0.1});
     REQUIRE(y.node());
-    CHECK(std::string(y.node()->name) == "cross_entropy");
+    CHECK(std::string(y.node()->operation.name) == "cross_entropy");
     REQUIRE(y.node()->inputs().size() == 1);
     CHECK(y.node()->inputs()[0]->is_leaf());
 }

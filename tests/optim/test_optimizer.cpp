@@ -257,7 +257,7 @@ TEST_CASE("A step records nothing and leaves the parameter a leaf") {
     optimizer.step();
     CHECK(w.is_leaf());
     CHECK(w.requires_grad());
-    CHECK(w.node()->name == std::string("leaf"));
+    CHECK(w.node()->operation.name == std::string("leaf"));
 }
 
 TEST_CASE("Hyperparameters out of range are refused at construction, by name") {

@@ -1,0 +1,89 @@
+// The sweep itself: the tape walked back one node at a time, newest first.
+//
+// `backward` and `grad` run it to its end; whoever wants to look at each gradient on the way takes the steps one by one.
+#pragma once
+
+#include <vector>
+
+#include <tapehead/autograd/tape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+namespace detail {
+
+template <class T>
+using CachedVector = std::vector<T, memory::Allocator<T>>;
+
+/// A node with the gradient of its output.
+struct NodeGradient {
+    Ref<Node> node;
+    Tensor gradient;
+};
+
+/// The nodes whose gradient is being gathered: a heap by age over a hash table by address.
+class Pending {
+public:
+    bool empty() const { return newest_.empty(); }
+    /// Adds to the gradient of a node.
+    void add(const Ref<Node>& node, Tensor gradient);
+    NodeGradient take_newest();
+    /// All that is gathered, newest first.
+    std::vector<NodeGradient> list() const;
+
+private:
+    std::size_t home(const Node* node) const;
+    std::size_t find(const Node* node) const;
+    void close_gap(std::size_t gap);
+    void grow();
+
+    CachedVector<NodeGradient> table_;
+    CachedVector<Node*> newest_;
+};
+
+}  // namespace detail
+
+/// A sweep from a result back, in steps.
+///
+///     for (BackwardSteps steps(loss); !steps.done();) {
+///         const auto& [node, gradient] = steps.next();
+///         std::cout << node->operation.name << " " << gradient << "\n";
+///     }
+///
+/// Each step takes the newest node whose gradient is known, runs its rules, and adds what they return to the gradients of its
+/// inputs. Leaves `.grad` alone.
+class BackwardSteps {
+public:
+    /// From y, whose gradient is `seed` (1 if y has one element and none is given), over all that led to it. Throws GradError and
+    /// ShapeError as Tensor::backward.
+    explicit BackwardSteps(const Tensor& y, const Tensor& seed = {}, BackwardOptions options = {.retain_graph = true});
+
+    bool done() const { return pending_.empty(); }
+    /// Takes a step; returns the node and the whole gradient of its output. Throws what a rule throws, GradError for a graph that
+    /// an earlier sweep has freed, and ValueError if all is done.
+    const detail::NodeGradient& next();
+    /// The nodes that are still to come, with what has been gathered for them so far; newest first.
+    std::vector<detail::NodeGradient> pending() const { return pending_.list(); }
+
+private:
+    friend class Tensor;
+    friend std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const struct GradOptions& options);
+
+    /// Gathers for `targets`, or for every node that keeps its gradient if there are none.
+    BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, detail::CachedVector<Node*> targets);
+    /// Takes all steps; what was gathered for the targets, after all of it is known.
+    detail::CachedVector<detail::NodeGradient> run();
+
+    bool is_target(const Node* node) const;
+    bool is_wanted(const Node* input) const;
+    void pass(const Ref<Node>& node, const Tensor& dy);
+
+    BackwardOptions options_;
+    detail::CachedVector<Node*> targets_;
+    std::uint64_t oldest_target_ = UINT64_MAX;
+    detail::Pending pending_;
+    detail::NodeGradient current_;
+    detail::CachedVector<Tensor> dx_;  // what a rule returns, kept for its memory
+    detail::CachedVector<detail::NodeGradient> found_;
+};
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,0 +1,74 @@
+// Who watches a thread, and how they are told; see observer.hpp.
+#include <tapehead/autograd/observer.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+namespace {
+constinit thread_local int scope_depth = 0;
+}
+
+/// A thread's observers as a linked list, in the order in which they were made.
+struct ObserverList {
+    /// Appends at the end, so that earlier observers are told first.
+    static void append(Observer* observer) { *end(observer) = observer; }
+    static void remove(Observer* observer) {
+        Observer** place = end(observer);
+        if (*place) *place = observer->next_;
+    }
+
+    /// Calls tell(observer) for each. Meanwhile nobody watches, so that what they do is not observed.
+    template <class Tell>
+    static void for_each(const Tell& tell) {
+        struct Pause {
+            Observer* const first = std::exchange(detail::observers, nullptr);
+            ~Pause() { detail::observers = first; }
+        } const pause;
+        for (Observer* observer = pause.first; observer; observer = observer->next_) tell(*observer);
+    }
+
+private:
+    /// The link to an observer, or the last one, which is null.
+    static Observer** end(const Observer* observer) {
+        Observer** place = &detail::observers;
+        while (*place && *place != observer) place = &(*place)->next_;
+        return place;
+    }
+};
+
+Observer::Observer() { ObserverList::append(this); }
+Observer::~Observer() { ObserverList::remove(this); }
+
+void detail::observe(const RecordEvent& event) {
+    ObserverList::for_each([&](Observer& observer) { observer.on_record(event); });
+}
+
+void detail::observe(const PullEvent& event) {
+    ObserverList::for_each([&](Observer& observer) { observer.on_pull(event); });
+}
+
+void detail::observe(const AttentionCall& call) {
+    ObserverList::for_each([&](Observer& observer) { observer.on_attention(call); });
+}
+
+void detail::observe_before(const UpdateEvent& event) {
+    ObserverList::for_each([&](Observer& observer) { observer.before_update(event); });
+}
+
+void detail::observe_after(const UpdateEvent& event) {
+    ObserverList::for_each([&](Observer& observer) { observer.after_update(event); });
+}
+
+void Scope::enter(std::string_view name, const void* object, const std::type_info* type, std::source_location place) {
+    object_ = object;
+    const ScopeEvent event{name, object, type, place, scope_depth};
+    ObserverList::for_each([&](Observer& observer) { observer.on_enter(event); });
+    ++scope_depth;
+    entered_ = true;
+}
+
+void Scope::leave() noexcept {
+    const ScopeEvent event{{}, object_, nullptr, {}, --scope_depth};
+    ObserverList::for_each([&](Observer& observer) { observer.on_leave(event); });
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR
