@@ -19,11 +19,8 @@ struct ObserverList {
     /// Calls tell(observer) for each. Meanwhile nobody watches, so that what they do is not observed.
     template <class Tell>
     static void for_each(const Tell& tell) {
-        struct Pause {
-            Observer* const first = std::exchange(detail::observers, nullptr);
-            ~Pause() { detail::observers = first; }
-        } const pause;
-        for (Observer* observer = pause.first; observer; observer = observer->next_) tell(*observer);
+        const detail::Unobserved pause;
+        for (Observer* observer = pause.first(); observer; observer = observer->next_) tell(*observer);
     }
 
 private:

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 #include <typeinfo>
+#include <utility>
 
 #include <tapehead/autograd/tensor.hpp>
 
@@ -24,7 +25,7 @@ struct RecordEvent {
     const Tensor& result;
     std::span<const bool> kept;  ///< of each input, whether the rules keep its value for the backward pass
     bool keeps_result;           ///< the same of the result
-    bool in_rule;                ///< whether a rule runs it, on the way back
+    bool in_sweep;               ///< whether a sweep runs it, on the way back
 };
 
 /// A scope entered or left: a name, or an object and its type (a module).
@@ -39,8 +40,8 @@ struct ScopeEvent {
 /// A node that a sweep has passed.
 struct PullEvent {
     const Node& node;
-    const Tensor& dy;             ///< the gradient of its output, all parts summed
-    std::span<const Tensor> dx;   ///< the gradients of its inputs, undefined where not asked for; empty for a leaf
+    const Tensor& dy;              ///< the gradient of its output, all parts summed
+    std::span<const Tensor> dx;    ///< the gradients of its inputs, undefined where not asked for; empty for a leaf
     std::span<const bool> wanted;  ///< which were asked for
     std::chrono::steady_clock::time_point started;
 };
@@ -82,8 +83,25 @@ namespace detail {
 /// The first of this thread's observers, null while it has none or one of them is at work.
 inline constinit thread_local Observer* observers = nullptr;
 
+/// Whether a sweep is at work on this thread.
+inline constinit thread_local bool sweeping = false;
+
 /// Whether anybody watches this thread.
 inline bool is_observed() { return observers != nullptr; }
+
+/// While it lives nobody watches this thread. Observers are neither made nor destroyed meanwhile.
+class Unobserved {
+public:
+    Unobserved() : before_(std::exchange(observers, nullptr)) {}
+    ~Unobserved() { observers = before_; }
+    Unobserved(const Unobserved&) = delete;
+    Unobserved& operator=(const Unobserved&) = delete;
+
+    Observer* first() const { return before_; }
+
+private:
+    Observer* before_;
+};
 
 /// Tell all observers of this thread.
 void observe(const RecordEvent& event);

@@ -49,6 +49,18 @@ private:
     detail::Reading before_;
 };
 
+/// Tells observers apart what a sweep computes.
+class Sweeping {
+public:
+    Sweeping() : before_(std::exchange(detail::sweeping, true)) {}
+    ~Sweeping() { detail::sweeping = before_; }
+    Sweeping(const Sweeping&) = delete;
+    Sweeping& operator=(const Sweeping&) = delete;
+
+private:
+    bool before_;
+};
+
 /// A gradient that somebody else made, safe to read whenever it was last changed in place.
 Tensor unchanged(Tensor gradient) {
     if (gradient.storage()->changed_at != 0) return clone(gradient);
@@ -178,6 +190,7 @@ bool BackwardSteps::is_wanted(const Node* input) const {
 const NodeGradient& BackwardSteps::next() {
     check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
     const GradMode mode(options_.create_graph);
+    const Sweeping sweeping;
     current_ = pending_.take_newest();
     auto& [node, dy] = current_;
     const Keepsakes* keepsakes = node->find_keepsakes();

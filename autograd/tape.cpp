@@ -52,8 +52,7 @@ void detail::observe_record(const Operation& operation, const Tensor& result, bo
     const auto kept = std::make_unique<bool[]>(all.size());
     const std::span<bool> marks(kept.get(), all.size());
     if (recorded) result.node()->mark_kept(all, marks);
-    const bool in_rule = reading.since != UINT64_MAX;
-    observe(RecordEvent{operation, all, result, marks, recorded && result.node()->output(), in_rule});
+    observe(RecordEvent{operation, all, result, marks, recorded && result.node()->output(), sweeping});
 }
 
 Keepsakes& Node::keepsakes() {

@@ -134,8 +134,8 @@ class Recorded;
 template <std::size_t... N, class... F>
 class Recorded<Rule<N, F>...> final : public Node {
 public:
-    Recorded(const Operation& operation, const Tensor& value, Rule<N, F>&&... rules)
-        : Node(operation, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
+    Recorded(const Operation& made_by, const Tensor& value, Rule<N, F>&&... rules)
+        : Node(made_by, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
         if constexpr (((N == std::dynamic_extent) || ...)) inputs_.resize((rules.inputs.size() + ...));
         Ref<Node>* next = inputs_.data();
         const auto add_inputs = [&](std::span<const Tensor> inputs) {

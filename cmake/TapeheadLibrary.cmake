@@ -8,12 +8,16 @@ find_package(fmt REQUIRED)
 find_path(TAPEHEAD_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
 find_path(TAPEHEAD_XTENSOR_BLAS_INCLUDE xflens/cxxblas/cxxblas.h REQUIRED)
 find_library(TAPEHEAD_OPENBLAS NAMES openblas PATH_SUFFIXES openblas-openmp REQUIRED)
+# Not by libzip's own CMake files: Debian's ask for programs that its library package does not have.
+find_library(TAPEHEAD_ZIP NAMES zip REQUIRED)
+find_path(TAPEHEAD_ZIP_INCLUDE zip.h REQUIRED)
+find_package(nlohmann_json REQUIRED)
 find_path(TAPEHEAD_CBLAS_INCLUDE cblas.h PATH_SUFFIXES x86_64-linux-gnu/openblas-openmp openblas-openmp openblas REQUIRED)
 
 # One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
 set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
-foreach(entry autograd layers optim tapehead.hpp)
+foreach(entry autograd layers optim io study tapehead.hpp)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
 endforeach()
 
@@ -31,23 +35,29 @@ endif()
 
 file(GLOB TAPEHEAD_SOURCES CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/autograd/*.cpp ${PROJECT_SOURCE_DIR}/autograd/ops/*.cpp ${PROJECT_SOURCE_DIR}/autograd/kernels/*.cpp
-  ${PROJECT_SOURCE_DIR}/layers/*.cpp ${PROJECT_SOURCE_DIR}/optim/*.cpp)
+  ${PROJECT_SOURCE_DIR}/layers/*.cpp ${PROJECT_SOURCE_DIR}/optim/*.cpp
+  ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp)
 
 function(tapehead_add_library name scalar)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # set off by std::string inside xtensor's printing (GCC bug 105651)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/autograd/tensor.cpp PROPERTIES COMPILE_OPTIONS -Wno-stringop-overflow)
   endif()
+  # The page that the library carries (study/page makes it).
+  set(page ${PROJECT_SOURCE_DIR}/study/page/dist/page.html)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/study/page.cpp PROPERTIES
+    COMPILE_DEFINITIONS "TAPEHEAD_PAGE=\"${page}\"" OBJECT_DEPENDS ${page})
   add_library(${name} ${TAPEHEAD_SOURCES})
   add_library(tapehead::${name} ALIAS ${name})
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE})
   target_include_directories(${name} SYSTEM
-    PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE})
+    PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE} ${TAPEHEAD_ZIP_INCLUDE})
   if(scalar STREQUAL "f64")
     target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
   endif()
   target_link_libraries(${name} PUBLIC xtensor Threads::Threads
-    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} fmt::fmt $<BUILD_INTERFACE:xsimd> $<BUILD_INTERFACE:tapehead_warnings>)
+    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} ${TAPEHEAD_ZIP} fmt::fmt $<BUILD_INTERFACE:xsimd>
+    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:tapehead_warnings>)
 
   # What almost every source includes; parsing it once halves the build.
   target_precompile_headers(${name} PRIVATE

@@ -107,12 +107,13 @@ void Module::load_state_dict(const NamedTensors& state) {
     for (auto& [name, tensor] : own) tensor.copy_(*find(state, name));
 }
 
-std::string type_name(const Module& module) {
+std::string type_name(const Module& module) { return type_name(typeid(module)); }
+
+std::string type_name(const std::type_info& type) {
     int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> demangled(abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr,
-                                                                                    &status),
+    const std::unique_ptr<char, decltype(&std::free)> demangled(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
                                                                 &std::free);
-    std::string name = status == 0 ? demangled.get() : typeid(module).name();
+    std::string name = status == 0 ? demangled.get() : type.name();
     name = name.substr(0, name.find('<'));
     const std::size_t colon = name.rfind(':');
     return colon == std::string::npos ? name : name.substr(colon + 1);

@@ -100,6 +100,7 @@ std::ostream& operator<<(std::ostream& out, const Module& module);
 
 /// The name of a module's type, without namespaces.
 std::string type_name(const Module& module);
+std::string type_name(const std::type_info& type);
 
 /// A new uninitialised parameter, for the functions in init.hpp to fill.
 Tensor make_parameter(const Shape& shape);

@@ -1,0 +1,84 @@
+// Whole files; see atomic_file.hpp.
+#include <tapehead/io/atomic_file.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <tapehead/autograd/check.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR {
+namespace {
+
+[[noreturn]] void fail(const char* operation, const std::string& path) {
+    throw FileError(fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
+}
+
+/// A file under construction, gone unless it is kept.
+class Draft {
+public:
+    explicit Draft(const std::string& path) : path_(path), name_(path + ".XXXXXX"), file_(mkstemp(name_.data())) {
+        if (file_ < 0) fail("write_file", path_);
+    }
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+    ~Draft() {
+        if (file_ < 0) return;
+        const int error = errno;
+        close(file_);
+        unlink(name_.c_str());
+        errno = error;
+    }
+
+    void write(std::string_view contents) {
+        while (!contents.empty()) {
+            const ssize_t written = ::write(file_, contents.data(), contents.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) fail("write_file", path_);
+            contents.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+
+    /// Puts the file in its place.
+    void keep() {
+        struct stat before = {};
+        const mode_t mask = umask(0);
+        umask(mask);
+        const mode_t mode = stat(path_.c_str(), &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
+        if (fchmod(file_, mode) != 0 || fsync(file_) != 0 || rename(name_.c_str(), path_.c_str()) != 0) fail("write_file", path_);
+        close(std::exchange(file_, -1));
+        const std::string folder = std::filesystem::path(path_).parent_path();
+        if (const int place = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY); place >= 0) {
+            fsync(place);  // the new name too; some file systems cannot, and then it is as safe as they make it
+            close(place);
+        }
+    }
+
+private:
+    std::string path_, name_;
+    int file_;
+};
+
+}  // namespace
+
+void write_file(const std::string& path, std::string_view contents) {
+    Draft draft(path);
+    draft.write(contents);
+    draft.keep();
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream contents;
+    if (file && !std::filesystem::is_directory(path)) contents << file.rdbuf();
+    check<FileError>(file && !std::filesystem::is_directory(path), "read_file: expected a file that can be read, got '{}'", path);
+    return std::move(contents).str();
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

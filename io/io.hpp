@@ -1,0 +1,5 @@
+// Files: what is read and written.
+#pragma once
+
+#include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/npy.hpp>

@@ -1,0 +1,30 @@
+// A tape as JSON, and as a page to explore it in a browser.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tapehead/study/tape.hpp>
+#include <tapehead/study/timeline.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR::study {
+
+struct PageOptions {
+    std::string title = "Tapehead";
+    /// How many numbers the page may hold in all, about 8 bytes each: larger tensors are summed up.
+    Index max_numbers = 300'000;
+    Index sequence = 0;                          ///< which of the batch attention is shown for
+    std::vector<std::string> query_labels = {};  ///< one for each query of attention, such as the tokens; used where the number fits
+    std::vector<std::string> key_labels = {};    ///< the same of keys; those of the queries if not given
+    std::vector<Snapshot> snapshots = {};        ///< of training: Timeline::snapshots()
+};
+
+/// The tape in the format that docs/tape.schema.json describes: entries, scopes, and what was recorded of values, gradients, times,
+/// attention and training. Throws IndexError for a sequence outside the batch.
+std::string to_json(const Tape& tape, const PageOptions& options = {});
+
+/// Writes one file that needs nothing else: the graph from inputs to result by layer, values and gradients as heat maps, attention
+/// step by step and head by head, forward and back. Throws as to_json, and FileError; a file that was there is replaced as a whole.
+void write_html(const Tape& tape, const std::string& path, const PageOptions& options = {});
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::study

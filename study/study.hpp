@@ -1,0 +1,11 @@
+// The tape opened: recorded, captured, profiled, drawn.
+#pragma once
+
+#include <tapehead/study/anomaly.hpp>
+#include <tapehead/study/attention_capture.hpp>
+#include <tapehead/study/gradient_flow.hpp>
+#include <tapehead/study/page.hpp>
+#include <tapehead/study/profiler.hpp>
+#include <tapehead/study/recorder.hpp>
+#include <tapehead/study/tape.hpp>
+#include <tapehead/study/timeline.hpp>
