@@ -35,9 +35,7 @@ Json numbers(const Tensor& x, Index max_values) {
     return json;
 }
 
-Json labels_for(const std::vector<std::string>& labels, Index n) {
-    return static_cast<Index>(labels.size()) == n ? Json(labels) : Json();
-}
+bool has_length(const std::vector<std::string>& labels, Index n) { return static_cast<Index>(labels.size()) == n; }
 
 /// Makes the JSON, part by part, with a share of the numbers for each.
 class Writer {
@@ -122,9 +120,9 @@ private:
                   {"heads", call.heads},    {"kv_heads", call.kv_heads}, {"queries", call.queries},
                   {"keys", call.keys},      {"head_dim", call.head_dim}, {"scale", number(call.scale)},
                   {"softcap", call.softcap}, {"dropout", call.dropout},   {"sequence", options_.sequence}};
-        if (Json labels = labels_for(options_.query_labels, call.queries); !labels.is_null()) json["query_labels"] = labels;
-        const auto& keys = options_.key_labels.empty() ? options_.query_labels : options_.key_labels;
-        if (Json labels = labels_for(keys, call.keys); !labels.is_null()) json["key_labels"] = labels;
+        if (has_length(options_.query_labels, call.queries)) json["query_labels"] = options_.query_labels;
+        if (has_length(options_.key_labels, call.keys)) json["key_labels"] = options_.key_labels;
+        else if (has_length(options_.query_labels, call.keys)) json["key_labels"] = options_.query_labels;
 
         const Index numbers_of_head = 14 * std::max(call.queries, call.head_dim) * std::max(call.keys, call.head_dim);
         const auto calls = static_cast<Index>(tape_.attention().size());

@@ -15,7 +15,7 @@ struct PageOptions {
     Index max_numbers = 300'000;
     Index sequence = 0;                          ///< which of the batch attention is shown for
     std::vector<std::string> query_labels = {};  ///< one for each query of attention, such as the tokens; used where the number fits
-    std::vector<std::string> key_labels = {};    ///< the same of keys; those of the queries if not given
+    std::vector<std::string> key_labels = {};    ///< the same of keys, before those of the queries
     std::vector<Snapshot> snapshots = {};        ///< of training: Timeline::snapshots()
 };
 
