@@ -8,13 +8,14 @@
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
 #include <tapehead/optim/optim.hpp>
+#include <tapehead/study/study.hpp>
 
 using namespace examples;
 
 namespace {
 
 struct Options {
-    std::string task = "copy", svg;
+    std::string task = "copy", svg, html;
     Index steps = 0, batch = 64;
     Real lr = 2.5e-3, minimum = 0;  // the highest learning rate; percent
     Index embed_dim = 64, heads = 4, layers = 2;
@@ -32,19 +33,47 @@ Index usual_steps(Task task) {
     return 0;
 }
 
-void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator& random) {
+/// Trains the model; if a page is asked for, snapshots are taken at the first step and at every tenth of the way.
+void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator& random, study::Timeline& timeline) {
     Adam optimizer(model.named_parameters(), {.lr = o.lr, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::cosine(optimizer, {.warmup = o.steps / 10, .total = o.steps});
     Progress progress(o.steps);
-    for (Index step = 1; step <= o.steps; ++step) {
+    const auto train_step = [&] {
         const Tensor loss = model.loss(make_batch(random_pairs(task, Part::training, o.batch, random)));
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
         optimizer.step();
         schedule.step();
-        progress.update(step, loss.item());
+        return loss;
+    };
+    const Index between_snapshots = std::max<Index>(1, o.steps / 10);
+    for (Index step = 1; step <= o.steps; ++step) {
+        const bool is_watched = !o.html.empty() && (step == 1 || step % between_snapshots == 0);
+        progress.update(step, (is_watched ? timeline.watch(step, train_step) : train_step()).item());
     }
+}
+
+/// Writes a page of the tape of a few unseen pairs, the longest first, and of the snapshots of training.
+void write_page(Seq2Seq& model, const SequenceTask& task, std::vector<SequencePair> pairs, const study::Timeline& timeline,
+                const Options& o) {
+    std::ranges::stable_sort(pairs, std::greater(), [](const SequencePair& pair) { return pair.source.size(); });
+    pairs.resize(std::min<std::size_t>(pairs.size(), 4));
+    std::vector<std::string> source, target{"BOS"};
+    for (const Id id : pairs[0].source) source.push_back(task.label(id));
+    for (const Id id : pairs[0].target) target.push_back(task.label(id));
+
+    study::Recorder recorder(model);
+    const Tensor loss = model.loss(make_batch(pairs));
+    loss.backward();
+    study::write_html(Tape(loss, recorder), o.html,
+                      {.title = "A Transformer learns to " + o.task,
+                       .labels = [&](const std::string& scope) -> study::AttentionLabels {
+                           if (scope.find("encoder") != std::string::npos) return {source, source};
+                           return {target, scope.ends_with("cross_attention") ? source : target};
+                       },
+                       .snapshots = timeline.snapshots()});
+    fmt::print("\nThe tape, its gradients and attention: {}\n", o.html);
 }
 
 /// Draws the attention map of one pair, and writes it to a file if one is named.
@@ -66,7 +95,8 @@ int run(Options o, std::uint64_t seed) {
                    .tied = true});
     fmt::print("A Transformer of {} parameters learns the task {}, from up to {} symbols to up to {}.\n",
                model.num_parameters(), o.task, task.longest_source(), task.longest_target());
-    train(model, task, o, training);
+    study::Timeline timeline(model);
+    train(model, task, o, training, timeline);
 
     model.eval();
     constexpr Index count = 1000;
@@ -79,6 +109,7 @@ int run(Options o, std::uint64_t seed) {
     const Real percent = 100.0 * static_cast<Real>(exact) / count;
     const auto longest = static_cast<std::size_t>(std::ranges::max_element(sources, {}, &Sequence::size) - sources.begin());
     show(model, task, {sources[longest], outputs[longest]}, o.svg);
+    if (!o.html.empty()) write_page(model, task, pairs, timeline, o);
     if (percent < o.minimum)
         fmt::print(stderr, "sequence: expected at least {}%; try more --steps or another --seed\n", o.minimum);
     fmt::print("{}: exact match {:.4g}% on {} unseen sequences\n", o.task, percent, count);
@@ -103,5 +134,6 @@ int main(int argc, char** argv) {
     program.option("--digits", o.digits, "Digits of the largest number to add")->check(between(1, 6));
     program.option("--minimum", o.minimum, "Percent of exact matches below which the exit status is 1")->check(between(0, 100));
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
+    program.option("--html", o.html, "Write a page that shows the tape and the training to this file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
 }

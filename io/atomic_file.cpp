@@ -17,7 +17,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
 [[noreturn]] void fail(const char* operation, const std::string& path) {
-    throw FileError(fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
+    throw FileError(
+        fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
 /// A file under construction, gone unless it is kept.
@@ -51,7 +52,8 @@ public:
         const mode_t mask = umask(0);
         umask(mask);
         const mode_t mode = stat(path_.c_str(), &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
-        if (fchmod(file_, mode) != 0 || fsync(file_) != 0 || rename(name_.c_str(), path_.c_str()) != 0) fail("write_file", path_);
+        if (fchmod(file_, mode) != 0 || fsync(file_) != 0 || rename(name_.c_str(), path_.c_str()) != 0)
+            fail("write_file", path_);
         close(std::exchange(file_, -1));
         const std::string folder = std::filesystem::path(path_).parent_path();
         if (const int place = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY); place >= 0) {
@@ -77,7 +79,8 @@ std::string read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream contents;
     if (file && !std::filesystem::is_directory(path)) contents << file.rdbuf();
-    check<FileError>(file && !std::filesystem::is_directory(path), "read_file: expected a file that can be read, got '{}'", path);
+    check<FileError>(file && !std::filesystem::is_directory(path), "read_file: expected a file that can be read, got '{}'",
+                     path);
     return std::move(contents).str();
 }
 

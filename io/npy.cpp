@@ -95,11 +95,14 @@ Header parse_header(const std::string& text, const std::string& source) {
     static const std::regex entry(R"(\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([\d\s,L]*\))\s*,?)");
     static const std::regex frame(R"(\{([\s\S]*)\}\s*)"), descr(R"('([<>=|])([fiub])(\d)')");
     std::smatch whole;
-    check<FileError>(std::regex_match(text, whole, frame), "load_npy: expected a header of NumPy's, got '{}' in '{}'", text, source);
+    check<FileError>(std::regex_match(text, whole, frame), "load_npy: expected a header of NumPy's, got '{}' in '{}'", text,
+                     source);
     std::map<std::string, std::string> values;
     std::string rest = whole[1];
-    for (std::smatch found; std::regex_search(rest, found, entry, std::regex_constants::match_continuous); rest = found.suffix())
-        check<FileError>(values.emplace(found[1], found[2]).second, "load_npy: expected each key once, got '{}' in '{}'", text, source);
+    for (std::smatch found; std::regex_search(rest, found, entry, std::regex_constants::match_continuous);
+         rest = found.suffix())
+        check<FileError>(values.emplace(found[1], found[2]).second, "load_npy: expected each key once, got '{}' in '{}'", text,
+                         source);
     check<FileError>(rest.find_first_not_of(" \n") == std::string::npos && values.size() == 3,
                      "load_npy: expected 'descr', 'fortran_order' and 'shape', got '{}' in '{}'", text, source);
 
@@ -120,8 +123,8 @@ Header parse_header(const std::string& text, const std::string& source) {
         check<FileError>(shape.rank() < max_rank && at->str().size() < 16, "load_npy: expected at most {} axes, got {} in '{}'",
                          max_rank, tuple, source);
         shape.push_back(std::stoll(at->str()));
-        check<FileError>(shape[-1] == 0 || elements <= (Index{1} << 44) / shape[-1], "load_npy: expected a shape that fits, got {} in '{}'",
-                         tuple, source);
+        check<FileError>(shape[-1] == 0 || elements <= (Index{1} << 44) / shape[-1],
+                         "load_npy: expected a shape that fits, got {} in '{}'", tuple, source);
         elements *= std::max<Index>(shape[-1], 1);
     }
     return {number, values["fortran_order"] == "True", shape};
@@ -196,7 +199,8 @@ void save_npz(const std::string& path, const NamedTensors& tensors) {
     zip_source_keep(memory);
     const std::unique_ptr<zip_source_t, decltype(&zip_source_free)> kept(memory, &zip_source_free);
     const auto require = [&](bool worked) {
-        check<FileError>(worked, "save_npz: expected an archive that can be made, got '{}': {}", path, zip_strerror(archive.get()));
+        check<FileError>(worked, "save_npz: expected an archive that can be made, got '{}': {}", path,
+                         zip_strerror(archive.get()));
     };
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         zip_source_t* source = zip_source_buffer(archive.get(), arrays[i].data(), arrays[i].size(), 0);
@@ -229,8 +233,9 @@ NamedTensors load_npz(const std::string& path) {
         check<FileError>(zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &entry) == 0,
                          "load_npz: expected a zip archive, got '{}': {}", path, zip_strerror(archive.get()));
         std::string array(entry.size, '\0');
-        const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(
-            zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), &zip_fclose);
+        const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive.get(),
+                                                                                      static_cast<zip_uint64_t>(i), 0),
+                                                                      &zip_fclose);
         check<FileError>(file && zip_fread(file.get(), array.data(), entry.size) == static_cast<zip_int64_t>(entry.size),
                          "load_npz: expected '{}' in '{}', got an archive that is damaged", entry.name, path);
         std::string name = entry.name;

@@ -30,7 +30,10 @@ std::string what_is_wrong(const Tensor& x) {
         position[axis] = first % x.size(axis);
         first /= x.size(axis);
     }
-    return fmt::format("{} in {} of {} elements, first at {}", std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity",
+    return fmt::format("{} in {} of {} elements, first at {}",
+                       std::isnan(value) ? "NaN"
+                       : value > 0       ? "infinity"
+                                         : "-infinity",
                        count, x.numel(), position);
 }
 
@@ -80,10 +83,10 @@ void detect_anomaly::on_record(const RecordEvent& event) {
 
 void detect_anomaly::on_pull(const PullEvent& event) {
     const auto scope_at = scope_of_node_.find(event.node.id);
-    const std::string where = event.node.is_leaf()
-                                  ? fmt::format("the leaf '{}'", name_of(event.node))
-                                  : described(event.node.operation,
-                                              scope_at != scope_of_node_.end() ? scopes()[scope_at->second].name : "");
+    const std::string where =
+        event.node.is_leaf()
+            ? fmt::format("the leaf '{}'", name_of(event.node))
+            : described(event.node.operation, scope_at != scope_of_node_.end() ? scopes()[scope_at->second].name : "");
     if (scope_at != scope_of_node_.end()) scope_of_node_.erase(scope_at);
     check_finite(event.dy, "gradients", [&] { return "arriving at " + where; });
     for (std::size_t i = 0; i < event.dx.size(); ++i)
@@ -93,7 +96,8 @@ void detect_anomaly::on_pull(const PullEvent& event) {
 }
 
 void detect_anomaly::before_update(const UpdateEvent& event) {
-    check_finite(event.gradient, "gradients", [&] { return fmt::format("in that of '{}' for {}", event.name, event.optimizer); });
+    check_finite(event.gradient, "gradients",
+                 [&] { return fmt::format("in that of '{}' for {}", event.name, event.optimizer); });
 }
 
 void detect_anomaly::after_update(const UpdateEvent& event) {

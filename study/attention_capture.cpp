@@ -72,8 +72,8 @@ CapturedAttention::CapturedAttention(std::string in_scope, const AttentionCall& 
 
 CapturedAttention::Run CapturedAttention::run(Index sequence, Index head) const {
     check<IndexError>(0 <= sequence && sequence < batch && 0 <= head && head < heads,
-                      "CapturedAttention: expected a sequence below {} and a head below {}, got {} and {}", batch, heads, sequence,
-                      head);
+                      "CapturedAttention: expected a sequence below {} and a head below {}, got {} and {}", batch, heads,
+                      sequence, head);
     const detail::Unobserved unobserved;
     const enable_grad on;
     Generator replay;
@@ -103,17 +103,13 @@ AttentionHead CapturedAttention::head(Index sequence, Index head) const {
     const auto at = [&](const Tensor& x) { return matrix(x.detach(), made.sequence, made.head); };
     const Index kv_head = head / (heads / kv_heads);
     const auto of_input = [&](const Tensor& x, Index h) { return matrix(x, sequence, h); };
-    return {of_input(q_, head),
-            of_input(k_, kv_head),
-            of_input(v_, kv_head),
-            at(made.steps.scores),
-            at(made.steps.masked_scores),
-            at(made.steps.weights),
-            at(made.steps.output)};
+    return {of_input(q_, head),           of_input(k_, kv_head),  of_input(v_, kv_head), at(made.steps.scores),
+            at(made.steps.masked_scores), at(made.steps.weights), at(made.steps.output)};
 }
 
 AttentionHead CapturedAttention::gradients(Index sequence, Index head) const {
-    check<GradError>(output_gradient.defined(), "CapturedAttention: expected a backward pass through '{}', got none yet", scope);
+    check<GradError>(output_gradient.defined(), "CapturedAttention: expected a backward pass through '{}', got none yet",
+                     scope);
     Run made = run(sequence, head);
     const detail::Unobserved unobserved;
     AttentionSteps& steps = made.steps;
@@ -128,8 +124,12 @@ AttentionHead CapturedAttention::gradients(Index sequence, Index head) const {
     steps.output.backward(seed);
     const auto gradient = [&](const Tensor& x, Index h) { return matrix(x.grad(), made.sequence, h); };
     const Index kv_head = dropout > 0 ? head / (heads / kv_heads) : 0;
-    return {gradient(made.leaves.q, made.head), gradient(made.leaves.k, kv_head),         gradient(made.leaves.v, kv_head),
-            gradient(steps.scores, made.head),  gradient(steps.masked_scores, made.head), gradient(steps.weights, made.head),
+    return {gradient(made.leaves.q, made.head),
+            gradient(made.leaves.k, kv_head),
+            gradient(made.leaves.v, kv_head),
+            gradient(steps.scores, made.head),
+            gradient(steps.masked_scores, made.head),
+            gradient(steps.weights, made.head),
             own};
 }
 
@@ -167,8 +167,8 @@ void AttentionCapture::save(const std::string& path) const {
                 std::vector<Tensor> parts;
                 for (const AttentionHead& head : all) parts.push_back(head.*member);
                 const Tensor stacked = stack(parts);
-                arrays.push_back({name + "." + step + suffix,
-                                  reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
+                arrays.push_back(
+                    {name + "." + step + suffix, reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
             };
             join("q", &AttentionHead::q);
             join("k", &AttentionHead::k);

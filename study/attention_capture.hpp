@@ -29,9 +29,9 @@ class CapturedAttention {
 public:
     CapturedAttention(std::string scope, const AttentionCall& call);
 
-    std::string scope;       ///< of the layer, "encoder.layers.0.self_attention"
+    std::string scope;  ///< of the layer, "encoder.layers.0.self_attention"
     Index batch, heads, kv_heads, queries, keys;
-    Index head_dim;          ///< D
+    Index head_dim;  ///< D
     Real scale, softcap;
     Real dropout;            ///< of the weights, 0 outside training
     Tensor output;           ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if the call was time first

@@ -16,7 +16,7 @@ struct ParameterFlow {
     Shape shape;
     Real value_norm = 0;                ///< ‖w‖, the root of the sum of squares
     std::optional<Real> gradient_norm;  ///< ‖dw‖; none before a backward pass
-    std::optional<Real> update_ratio;   ///< ‖Δw‖ / ‖w‖ of the last update, about 1e-3 where training goes well; none before one
+    std::optional<Real> update_ratio;  ///< ‖Δw‖ / ‖w‖ of the last update, about 1e-3 where training goes well; none before one
 };
 
 using GradientFlowTable = std::vector<ParameterFlow>;

@@ -73,8 +73,9 @@ private:
         std::vector<ScopeInfo> sorted = tape_.scopes();
         std::ranges::stable_sort(sorted, {}, [](const ScopeInfo& scope) { return scope.name.size(); });  // parents first
         for (const ScopeInfo& scope : sorted) {
-            const bool is_needed = std::ranges::any_of(
-                used, [&](const std::string& name) { return name == scope.name || name.starts_with(scope.name + "."); });
+            const bool is_needed = std::ranges::any_of(used, [&](const std::string& name) {
+                return name == scope.name || name.starts_with(scope.name + ".");
+            });
             if (scope.name.empty() || !is_needed) continue;
             Json line{{"name", scope.name}};
             if (!scope.type.empty()) line["type"] = scope.type;
@@ -97,7 +98,8 @@ private:
             const std::size_t end = formula.find(';');
             if (!formula.empty()) {
                 json["formula"]["value"] = formula.substr(0, end);
-                if (end != std::string_view::npos) json["formula"]["gradient"] = formula.substr(formula.find_first_not_of("; ", end));
+                if (end != std::string_view::npos)
+                    json["formula"]["gradient"] = formula.substr(formula.find_first_not_of("; ", end));
             }
             json["place"] = to_string(entry.operation->place);
         }
@@ -116,18 +118,19 @@ private:
         const CapturedAttention& call = a.call;
         check<IndexError>(0 <= options_.sequence && options_.sequence < call.batch,
                           "to_json: expected a sequence below {}, got {}", call.batch, options_.sequence);
-        Json json{{"node", a.entry},        {"scope", call.scope},       {"batch", call.batch},
-                  {"heads", call.heads},    {"kv_heads", call.kv_heads}, {"queries", call.queries},
-                  {"keys", call.keys},      {"head_dim", call.head_dim}, {"scale", number(call.scale)},
+        Json json{{"node", a.entry},         {"scope", call.scope},       {"batch", call.batch},
+                  {"heads", call.heads},     {"kv_heads", call.kv_heads}, {"queries", call.queries},
+                  {"keys", call.keys},       {"head_dim", call.head_dim}, {"scale", number(call.scale)},
                   {"softcap", call.softcap}, {"dropout", call.dropout},   {"sequence", options_.sequence}};
-        if (has_length(options_.query_labels, call.queries)) json["query_labels"] = options_.query_labels;
-        if (has_length(options_.key_labels, call.keys)) json["key_labels"] = options_.key_labels;
-        else if (has_length(options_.query_labels, call.keys)) json["key_labels"] = options_.query_labels;
+        const AttentionLabels labels = options_.labels ? options_.labels(call.scope) : AttentionLabels();
+        if (has_length(labels.queries, call.queries)) json["query_labels"] = labels.queries;
+        if (has_length(labels.keys, call.keys)) json["key_labels"] = labels.keys;
 
         const Index numbers_of_head = 14 * std::max(call.queries, call.head_dim) * std::max(call.keys, call.head_dim);
         const auto calls = static_cast<Index>(tape_.attention().size());
         const Index room = options_.max_numbers / 2 / calls;
-        const Index shown = std::clamp<Index>(room / std::max<Index>(std::min<Index>(numbers_of_head, 14 * 576), 1), 1, call.heads);
+        const Index shown =
+            std::clamp<Index>(room / std::max<Index>(std::min<Index>(numbers_of_head, 14 * 576), 1), 1, call.heads);
         const Index most = std::max<Index>(room / shown / 14, 64);
         json["shown"] = Json::array();
         for (Index head = 0; head < shown; ++head) {

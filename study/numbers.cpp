@@ -72,8 +72,8 @@ Summary summarize(const Tensor& x, Index max_values) {
     s.columns = std::min(columns, most_blocks);
     for (Index i = 0; i < s.rows; ++i)
         for (Index j = 0; j < s.columns; ++j)
-            s.values.push_back(block_mean(x.data(), columns, rows * i / s.rows, rows * (i + 1) / s.rows, columns * j / s.columns,
-                                          columns * (j + 1) / s.columns));
+            s.values.push_back(block_mean(x.data(), columns, rows * i / s.rows, rows * (i + 1) / s.rows,
+                                          columns * j / s.columns, columns * (j + 1) / s.columns));
     return s;
 }
 

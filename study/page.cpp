@@ -8,7 +8,8 @@
 __asm__(
     ".section .rodata\n"
     ".hidden tapehead_page_begin\n.global tapehead_page_begin\ntapehead_page_begin:\n"
-    ".incbin \"" TAPEHEAD_PAGE "\"\n"
+    ".incbin \"" TAPEHEAD_PAGE
+    "\"\n"
     ".hidden tapehead_page_end\n.global tapehead_page_end\ntapehead_page_end:\n"
     ".previous\n");
 extern "C" const char tapehead_page_begin[], tapehead_page_end[];

@@ -1,6 +1,7 @@
 // A tape as JSON, and as a page to explore it in a browser.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,14 +10,19 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
+/// What the positions of an attention layer stand for.
+struct AttentionLabels {
+    std::vector<std::string> queries, keys;
+};
+
 struct PageOptions {
     std::string title = "Tapehead";
     /// How many numbers the page may hold in all, about 8 bytes each: larger tensors are summed up.
     Index max_numbers = 300'000;
-    Index sequence = 0;                          ///< which of the batch attention is shown for
-    std::vector<std::string> query_labels = {};  ///< one for each query of attention, such as the tokens; used where the number fits
-    std::vector<std::string> key_labels = {};    ///< the same of keys, before those of the queries
-    std::vector<Snapshot> snapshots = {};        ///< of training: Timeline::snapshots()
+    Index sequence = 0;  ///< which of the batch attention is shown for
+    /// The labels of an attention layer by its scope, such as the tokens of the sequence; used where their number fits.
+    std::function<AttentionLabels(const std::string& scope)> labels = {};
+    std::vector<Snapshot> snapshots = {};  ///< of training: Timeline::snapshots()
 };
 
 /// The tape in the format that docs/tape.schema.json describes: entries, scopes, and what was recorded of values, gradients, times,

@@ -143,10 +143,10 @@ std::ostream& operator<<(std::ostream& out, const Profile& profile) {
     out << fmt::format("{:{}}  {:>6}  {:>11}  {:>11}  {:>10}  {:>6}  {:>10}\n", "", name, "runs", "forward us", "backward us",
                        "update us", "share", "KiB grown");
     for (const ProfileRow& row : profile)
-        out << fmt::format("{:{}}  {:>6}  {:>11.1f}  {:>11.1f}  {:>10.1f}  {:>5.1f}%  {:>10}\n", row.name.empty() ? "(all)" : row.name,
-                           name, row.count, Microseconds(row.forward).count(), Microseconds(row.backward).count(),
-                           Microseconds(row.update).count(), whole > 0 ? 100 * Microseconds(row.total()).count() / whole : 0,
-                           row.bytes / 1024);
+        out << fmt::format("{:{}}  {:>6}  {:>11.1f}  {:>11.1f}  {:>10.1f}  {:>5.1f}%  {:>10}\n",
+                           row.name.empty() ? "(all)" : row.name, name, row.count, Microseconds(row.forward).count(),
+                           Microseconds(row.backward).count(), Microseconds(row.update).count(),
+                           whole > 0 ? 100 * Microseconds(row.total()).count() / whole : 0, row.bytes / 1024);
     return out;
 }
 

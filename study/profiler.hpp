@@ -70,7 +70,7 @@ private:
     void settle();
 
     std::vector<Event> events_;
-    std::vector<std::size_t> open_;                    // scopes entered, as indices into events_
+    std::vector<std::size_t> open_;  // scopes entered, as indices into events_
     std::map<std::uint64_t, std::size_t> scope_of_node_;
     Clock::time_point last_event_;
     std::size_t last_bytes_ = 0;

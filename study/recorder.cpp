@@ -53,9 +53,7 @@ std::size_t Recorder::entry_of(const Tensor& input) {
     TapeEntry entry;
     const bool is_leaf = input.requires_grad() && input.is_leaf();
     entry.name = name_of(input);
-    entry.kind = !is_leaf            ? TapeEntry::Kind::constant
-                 : entry.name.empty() ? TapeEntry::Kind::leaf
-                                      : TapeEntry::Kind::parameter;
+    entry.kind = !is_leaf ? TapeEntry::Kind::constant : entry.name.empty() ? TapeEntry::Kind::leaf : TapeEntry::Kind::parameter;
     entry.scope = scope();
     entry.shape = input.shape();
     entry.value = clone(input.detach());

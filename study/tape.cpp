@@ -64,7 +64,8 @@ std::string title_of(const TapeEntry& entry) {
 }  // namespace
 
 Tape::Tape(const Tensor& result) : result_(result), scopes_(1) {
-    check<GradError>(result.requires_grad(), "Tape: expected a result of recorded operations, got a tensor that requires no grad");
+    check<GradError>(result.requires_grad(),
+                     "Tape: expected a result of recorded operations, got a tensor that requires no grad");
     std::unordered_map<const Node*, std::size_t> place;
     for (const Ref<Node>& node : nodes_before(result.node())) {
         place[node.get()] = entries_.size();
@@ -105,7 +106,9 @@ Tape::Tape(const Tensor& result, const study::Recorder& recorder) : result_(resu
 std::ostream& operator<<(std::ostream& out, const Tape& tape) {
     std::size_t operation = 9, scope = 0, inputs = 6, shape = 5;
     const auto inputs_of = [](const TapeEntry& entry) { return fmt::format("{}", fmt::join(entry.inputs, " ")); };
-    const auto scope_of = [&](const TapeEntry& entry) { return entry.name.empty() ? tape.scopes()[entry.scope].name : entry.name; };
+    const auto scope_of = [&](const TapeEntry& entry) {
+        return entry.name.empty() ? tape.scopes()[entry.scope].name : entry.name;
+    };
     for (const TapeEntry& entry : tape) {
         operation = std::max(operation, title_of(entry).size());
         scope = std::max(scope, scope_of(entry).size());
@@ -114,8 +117,8 @@ std::ostream& operator<<(std::ostream& out, const Tape& tape) {
     }
     const auto line = [&](const auto& number, const auto& name, const auto& where, const auto& from, const auto& extents,
                           const auto& saved, const auto& forward, const auto& backward) {
-        std::string text = fmt::format("{:>5}  {:{}}  {:{}}  {:>{}}  {:{}}  {:>9}  {:>10}  {:>11}", number, name, operation, where,
-                                       scope, from, inputs, extents, shape, saved, forward, backward);
+        std::string text = fmt::format("{:>5}  {:{}}  {:{}}  {:>{}}  {:{}}  {:>9}  {:>10}  {:>11}", number, name, operation,
+                                       where, scope, from, inputs, extents, shape, saved, forward, backward);
         text.erase(text.find_last_not_of(' ') + 1);
         out << text << "\n";
     };
@@ -148,7 +151,8 @@ struct Cluster {
     std::vector<std::size_t> entries;
 };
 
-void write_clusters(std::string& dot, const Tape& tape, const Cluster& cluster, const std::string& name, int depth, int& number) {
+void write_clusters(std::string& dot, const Tape& tape, const Cluster& cluster, const std::string& name, int depth,
+                    int& number) {
     const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
     for (const std::size_t i : cluster.entries) {
         const TapeEntry& entry = tape[i];

@@ -33,13 +33,14 @@ class Timeline {
 public:
     explicit Timeline(Module& model) : model_(model) {}
 
-    /// Runs a training step, which returns its loss, and keeps what it did.
+    /// Runs a training step, which returns its loss, keeps what it did, and returns the loss too.
     template <class Step>
-    void watch(Index step, const Step& train_step) {
+    Tensor watch(Index step, const Step& train_step) {
         AttentionCapture capture(model_);
         GradientFlow flow(model_);
         const Tensor loss = train_step();
-        take(step, loss.item(), flow, capture);
+        take(step, static_cast<Real>(loss.item()), flow, capture);
+        return loss;
     }
     /// Keeps what observers have seen. Throws ValueError unless steps grow.
     void take(Index step, Real loss, const GradientFlow& flow, const AttentionCapture& capture);

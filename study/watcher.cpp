@@ -24,7 +24,7 @@ Watcher::Watcher(Module& model) : Watcher() {
             parameters_.emplace(tensor.identity(), name);
             if (tensor.node()) parameters_.emplace(tensor.node().get(), name);
         },
-                    [&](const std::string& name, Module& module) { modules_[&module] = name; });
+        [&](const std::string& name, Module& module) { modules_[&module] = name; });
     model.visit(visitor);
 }
 

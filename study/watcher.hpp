@@ -54,7 +54,7 @@ private:
 
     std::map<const void*, std::string> modules_, parameters_;  // the model's by address; parameters by tensor and by node
     std::map<std::pair<const void*, std::type_index>, std::string> strangers_;  // modules that are not the model's
-    std::map<std::string, int> namesakes_;                     // how many strangers were given a name
+    std::map<std::string, int> namesakes_;                                      // how many strangers were given a name
     std::vector<ScopeInfo> scopes_;
     std::map<std::string, std::size_t> index_;  // of each scope
     std::vector<Entered> stack_;

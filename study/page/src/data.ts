@@ -78,11 +78,11 @@ export const real = (x: Num): number => (typeof x === "number" ? x : x === "NaN"
 /** The shown elements of a tensor, exact or as means of blocks. */
 export const elements = (x: Numbers): Num[] => x.values ?? x.means ?? [];
 
-/** A number for people; exactly as in the data, but for a true minus sign. */
+/** A number for people: exactly as in the data, with true minus signs. */
 export function format(x: Num): string {
     if (x === "NaN") return "NaN";
     if (typeof x === "string") return x === "Infinity" ? "∞" : "−∞";
-    return String(x).replace("-", "−").replace("e−", "e−").replace("e+", "e");
+    return String(x).replaceAll("-", "−").replace("e+", "e");
 }
 
 /** At most three significant digits, for narrow places. */
