@@ -249,6 +249,7 @@ void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
     BackwardSteps steps(checked_root("backward", *this), checked_seed("backward", *this, seed), options, {});
     auto found = steps.run();
     const GradMode mode(options.create_graph);
+    const Sweeping sweeping;
     for (auto& [node, gradient] : found) keep(*node, std::exchange(gradient, {}));
 }
 

@@ -226,7 +226,9 @@ void save_npz(const std::string& path, const NamedTensors& tensors) {
 
 NamedTensors load_npz(const std::string& path) {
     const std::string bytes = read_file(path);
-    Archive archive = open_archive(zip_source_buffer_create(bytes.data(), bytes.size(), 0, nullptr), ZIP_RDONLY, path);
+    check<FileError>(bytes.starts_with("PK"), "load_npz: expected a zip archive, got '{}'", path);
+    Archive archive =
+        open_archive(zip_source_buffer_create(bytes.data(), bytes.size(), 0, nullptr), ZIP_RDONLY | ZIP_CHECKCONS, path);
     NamedTensors tensors;
     for (zip_int64_t i = 0; i < zip_get_num_entries(archive.get(), 0); ++i) {
         zip_stat_t entry;
@@ -236,7 +238,9 @@ NamedTensors load_npz(const std::string& path) {
         const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive.get(),
                                                                                       static_cast<zip_uint64_t>(i), 0),
                                                                       &zip_fclose);
-        check<FileError>(file && zip_fread(file.get(), array.data(), entry.size) == static_cast<zip_int64_t>(entry.size),
+        char beyond = 0;  // the checksum is compared at the end of the data
+        check<FileError>(file && zip_fread(file.get(), array.data(), entry.size) == static_cast<zip_int64_t>(entry.size) &&
+                             zip_fread(file.get(), &beyond, 1) == 0,
                          "load_npz: expected '{}' in '{}', got an archive that is damaged", entry.name, path);
         std::string name = entry.name;
         if (name.ends_with(".npy")) name.erase(name.size() - 4);

@@ -133,15 +133,15 @@ AttentionHead CapturedAttention::gradients(Index sequence, Index head) const {
             own};
 }
 
-std::vector<CapturedAttention> AttentionCapture::calls(const std::string& scope) const {
-    std::vector<CapturedAttention> found;
-    std::string others;
-    for (const CapturedAttention& call : calls_)
-        if (call.scope == scope) found.push_back(call);
-        else others += (others.empty() ? "'" : ", '") + call.scope + "'";
-    check<ValueError>(!found.empty(), "AttentionCapture: expected a layer that attended, got '{}'; there were {}", scope,
-                      others.empty() ? "none" : others);
-    return found;
+const CapturedAttention& AttentionCapture::call(const std::string& scope, std::size_t nth) const {
+    std::size_t seen = 0;
+    std::string all;
+    for (const CapturedAttention& call : calls_) {
+        if (call.scope == scope && seen++ == nth) return call;
+        all += (all.empty() ? "'" : ", '") + call.scope + "'";
+    }
+    throw ValueError(fmt::format("AttentionCapture: expected a layer that attended {} times, got '{}'; there were calls of {}",
+                                 nth + 1, scope, all.empty() ? "none" : all));
 }
 
 void AttentionCapture::on_attention(const AttentionCall& call) { calls_.emplace_back(scope_name(), call); }

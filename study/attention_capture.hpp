@@ -4,6 +4,7 @@
 // capturing costs no memory that grows with T².
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -75,9 +76,9 @@ public:
     explicit AttentionCapture(Module& model) : Watcher(model) {}
     AttentionCapture() = default;
 
-    const std::vector<CapturedAttention>& calls() const { return calls_; }
-    /// The calls of one layer. Throws ValueError if it made none, naming those that did.
-    std::vector<CapturedAttention> calls(const std::string& scope) const;
+    const std::deque<CapturedAttention>& calls() const { return calls_; }
+    /// The nth call of one layer, the first by default. Throws ValueError if it made fewer, naming those that made some.
+    const CapturedAttention& call(const std::string& scope, std::size_t nth = 0) const;
     void clear() { calls_.clear(); }
 
     /// Writes scores, weights, Q, K, V and output of every call, and the gradients at each where there are some, to an npz file: the array
@@ -89,7 +90,7 @@ public:
     void on_pull(const PullEvent& event) override;
 
 private:
-    std::vector<CapturedAttention> calls_;
+    std::deque<CapturedAttention> calls_;  // references to them stay good
 };
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::study

@@ -4,6 +4,7 @@
 #include <tapehead/study/anomaly.hpp>
 #include <tapehead/study/attention_capture.hpp>
 #include <tapehead/study/gradient_flow.hpp>
+#include <tapehead/study/numbers.hpp>
 #include <tapehead/study/page.hpp>
 #include <tapehead/study/profiler.hpp>
 #include <tapehead/study/recorder.hpp>

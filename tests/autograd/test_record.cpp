@@ -156,10 +156,10 @@ TEST_CASE("what rules kept alive is freed by the sweep and with the result") {
 TEST_CASE("a node knows its operation, its inputs and that it is newer than they are") {
     const Tensor x = leaf(2), y = product(x, x) + 1;
     const Node& sum_node = *y.node();
-    CHECK(std::string(sum_node.name) == "affine");
+    CHECK(std::string(sum_node.operation.name) == "affine");
     REQUIRE(sum_node.inputs().size() == 1);
     const Node& product_node = *sum_node.inputs()[0];
-    CHECK(std::string(product_node.name) == "product");
+    CHECK(std::string(product_node.operation.name) == "product");
     CHECK(product_node.id < sum_node.id);
     CHECK(product_node.inputs()[0] == x.node());
     CHECK(std::string(x.node()->operation.name) == "leaf");
