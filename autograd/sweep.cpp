@@ -272,7 +272,8 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const G
 }
 
 Tensor detail::alias(const Tensor& x) {
-    return record("alias", Tensor::over(x.storage(), x.shape()), wrt(x, [](const Tensor& dy) { return dy; }));
+    return record({"alias", "y = x;  dx = dy"}, Tensor::over(x.storage(), x.shape()),
+                  wrt(x, [](const Tensor& dy) { return dy; }));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

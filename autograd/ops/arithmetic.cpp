@@ -35,73 +35,70 @@ Tensor share_of_larger(const Tensor& a, const Tensor& b) { return as_tensor(a > 
 
 }  // namespace
 
-/// y = a + b;  da = dy,  db = dy
 Tensor add(const Tensor& a, const Tensor& b) {
-    return record("add", combine("add", Binary::add, a, b), wrt(a, [](const Tensor& dy) { return dy; }),
-                  wrt(b, [](const Tensor& dy) { return dy; }));
+    return record({"add", "y = a + b;  da = dy,  db = dy"}, combine("add", Binary::add, a, b),
+                  wrt(a, [](const Tensor& dy) { return dy; }), wrt(b, [](const Tensor& dy) { return dy; }));
 }
 
-/// y = a − b;  da = dy,  db = −dy
 Tensor sub(const Tensor& a, const Tensor& b) {
-    return record("sub", combine("sub", Binary::sub, a, b), wrt(a, [](const Tensor& dy) { return dy; }),
-                  wrt(b, [](const Tensor& dy) { return -dy; }));
+    return record({"sub", "y = a − b;  da = dy,  db = −dy"}, combine("sub", Binary::sub, a, b),
+                  wrt(a, [](const Tensor& dy) { return dy; }), wrt(b, [](const Tensor& dy) { return -dy; }));
 }
 
-/// y = a b;  da = dy b,  db = dy a
 Tensor mul(const Tensor& a, const Tensor& b) {
-    return record("mul", combine("mul", Binary::mul, a, b), wrt(a, [b](const Tensor& dy) { return chain(dy, b); }),
+    return record({"mul", "y = a b;  da = dy b,  db = dy a"}, combine("mul", Binary::mul, a, b),
+                  wrt(a, [b](const Tensor& dy) { return chain(dy, b); }),
                   wrt(b, [a](const Tensor& dy) { return chain(dy, a); }));
 }
 
-/// y = dy s, 0 where dy = 0;  ddy = y' s,  ds = dy y'
 Tensor chain(const Tensor& dy, const Tensor& slope) {
     Tensor y = combine("chain", Binary::chain, dy, slope);
     if (!grad_enabled()) return y;  // as in most sweeps, which need not pay for the rules
-    return record("chain", std::move(y), wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
+    return record({"chain", "y = dy s, 0 where dy = 0;  ddy = dz s,  ds = dy dz"}, std::move(y),
+                  wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
                   wrt(slope, [dy](const Tensor& d) { return chain(dy, d); }));
 }
 
-/// y = a / b;  da = dy / b,  db = −dy y / b
 Tensor div(const Tensor& a, const Tensor& b) {
-    return record("div", combine("div", Binary::div, a, b), wrt(a, [b](const Tensor& dy) { return chain(dy, reciprocal(b)); }),
+    return record({"div", "y = a / b;  da = dy / b,  db = −dy y / b"}, combine("div", Binary::div, a, b),
+                  wrt(a, [b](const Tensor& dy) { return chain(dy, reciprocal(b)); }),
                   wrt(b, [b](const Tensor& dy, const Tensor& y) { return -chain(dy, y / b); }));
 }
 
-/// y = aᵇ;  da = dy b aᵇ⁻¹ (0 where b = 0),  db = dy y log a (0 where a = 0)
 Tensor pow(const Tensor& a, const Tensor& b) {
-    return record("pow", combine("pow", Binary::pow, a, b),
+    return record({"pow", "y = aᵇ;  da = dy b aᵇ⁻¹ (0 where b = 0),  db = dy y log a (0 where a = 0)"},
+                  combine("pow", Binary::pow, a, b),
                   wrt(a, [a, b](const Tensor& dy) { return chain(dy, b * pow(a, where(b == 0, 1, b) - 1)); }),
                   wrt(b, [a](const Tensor& dy, const Tensor& y) { return chain(dy, y * log(where(a == 0, 1, a))); }));
 }
 
-/// y = xᵖ;  dx = dy p xᵖ⁻¹
 Tensor pow(const Tensor& x, Real exponent) {
     Tensor y = Tensor::empty(x.shape());
     simd().unary(kernels::Unary::pow, static_cast<Scalar>(exponent), 0, x.data(), y.raw(), x.numel());
-    return record("pow", y, wrt(x, [x, exponent](const Tensor& dy) {
+    return record({"pow", "y = xᵖ;  dx = dy p xᵖ⁻¹"}, y, wrt(x, [x, exponent](const Tensor& dy) {
                       return exponent == 0 ? Tensor() : chain(dy, exponent * pow(x, exponent - 1));
                   }));
 }
 
-/// y = max(a, b);  da = dy (a > b, half where equal),  db = dy (b > a, half where equal)
 Tensor maximum(const Tensor& a, const Tensor& b) {
-    return record("maximum", combine("maximum", Binary::maximum, a, b),
+    return record({"maximum", "y = max(a, b);  da = dy (a > b, half where equal),  db = dy (b > a, half where equal)"},
+                  combine("maximum", Binary::maximum, a, b),
                   wrt(a, [a, b](const Tensor& dy) { return chain(dy, share_of_larger(a, b)); }),
                   wrt(b, [a, b](const Tensor& dy) { return chain(dy, share_of_larger(b, a)); }));
 }
 
-/// y = min(a, b);  da = dy (a < b, half where equal),  db = dy (b < a, half where equal)
 Tensor minimum(const Tensor& a, const Tensor& b) {
-    return record("minimum", combine("minimum", Binary::minimum, a, b),
+    return record({"minimum", "y = min(a, b);  da = dy (a < b, half where equal),  db = dy (b < a, half where equal)"},
+                  combine("minimum", Binary::minimum, a, b),
                   wrt(a, [a, b](const Tensor& dy) { return chain(dy, share_of_larger(b, a)); }),
                   wrt(b, [a, b](const Tensor& dy) { return chain(dy, share_of_larger(a, b)); }));
 }
 
-/// y = p x + q;  dx = p dy
 Tensor affine(const Tensor& x, Real scale, Real shift) {
     Tensor y = Tensor::empty(x.shape());
     simd().unary(kernels::Unary::affine, static_cast<Scalar>(scale), static_cast<Scalar>(shift), x.data(), y.raw(), x.numel());
-    return record("affine", y, wrt(x, [scale](const Tensor& dy) { return scale == 1 ? dy : affine(dy, scale, 0); }));
+    return record({"affine", "y = p x + q;  dx = p dy"}, y,
+                  wrt(x, [scale](const Tensor& dy) { return scale == 1 ? dy : affine(dy, scale, 0); }));
 }
 
 Condition eq(const Tensor& a, const Tensor& b) { return compare("eq", Compare::eq, a, b); }
@@ -111,13 +108,13 @@ Condition le(const Tensor& a, const Tensor& b) { return compare("le", Compare::l
 Condition gt(const Tensor& a, const Tensor& b) { return compare("gt", Compare::gt, a, b); }
 Condition ge(const Tensor& a, const Tensor& b) { return compare("ge", Compare::ge, a, b); }
 
-/// y = c ? a : b;  da = c ? dy : 0,  db = c ? 0 : dy
 Tensor where(const Condition& condition, const Tensor& a, const Tensor& b) {
     const Shape& c = condition.shape();
     Tensor y = Tensor::empty(broadcast_shapes("where", c, broadcast_shapes("where", a.shape(), b.shape())));
     simd().where(kernels::make_walk(extents(y.shape()), extents(c), extents(a.shape()), extents(b.shape())), condition.data(),
                  a.data(), b.data(), y.raw());
-    return record("where", y, wrt(a, [condition](const Tensor& dy) { return where(condition, dy, 0); }),
+    return record({"where", "y = c ? a : b;  da = c ? dy : 0,  db = c ? 0 : dy"}, y,
+                  wrt(a, [condition](const Tensor& dy) { return where(condition, dy, 0); }),
                   wrt(b, [condition](const Tensor& dy) { return where(condition, 0, dy); }));
 }
 

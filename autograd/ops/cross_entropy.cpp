@@ -102,7 +102,8 @@ Tensor cross_entropy_rows(const Tensor& x, const Classes& classes, const Tensor&
     const auto weights = [weight] { return weight ? weight.data() : nullptr; };
     Tensor losses = Tensor::empty({rows}), shift = Tensor::empty({rows}), log_sum = Tensor::empty({rows});
     simd().cross_entropy(x.data(), classes->data(), weights(), smoothing, losses.raw(), shift.raw(), log_sum.raw(), rows, n);
-    return record("cross_entropy", losses, wrt(x, [=](const Tensor& dy) {
+    return record({"cross_entropy", "y = log Σ eˣ − x[target], smoothed and weighted;  dx = dy (softmax(x) − one_hot(target))"},
+                  losses, wrt(x, [=](const Tensor& dy) {
                       if (grad_enabled())
                           return gradients_of(
                               [&](const std::vector<Tensor>& in) {

@@ -7,11 +7,11 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-/// y = x m(key) / (1 − p);  dx = dy m(key) / (1 − p)
 Tensor drop(const Tensor& x, Real p, kernels::PhiloxKey key) {
     Tensor y = Tensor::empty(x.shape());
     kernels::dropout(key, p, x.data(), y.raw(), x.numel());
-    return record("dropout", y, wrt(x, [=](const Tensor& dy) { return drop(dy, p, key); }));
+    return record({"dropout", "y = x m(key) / (1 − p);  dx = dy m(key) / (1 − p)"}, y,
+                  wrt(x, [=](const Tensor& dy) { return drop(dy, p, key); }));
 }
 
 }  // namespace

@@ -28,46 +28,46 @@ Positions positions(const char* operation, const Ids& ids, Index n, Id lowest) {
 
 Tensor put_rows(const Tensor& x, Index axis, const Positions& at, Index n);
 
-/// y[o, j, i] = x[o, at[j], i];  dx[o, at[j], i] += dy[o, j, i]
 Tensor take_rows(const Tensor& x, Index axis, const Positions& at) {
     const AxisView view(x.shape(), axis);
     Shape shape = x.shape();
     shape[axis] = static_cast<Index>(at->size());
     Tensor y = Tensor::empty(shape);
     kernels::take(x.data(), at->data(), y.raw(), view.outer, view.n, shape[axis], view.inner);
-    return record("index_select", y, wrt(x, [=, n = view.n](const Tensor& dy) { return put_rows(dy, axis, at, n); }));
+    return record({"index_select", "y[o, j, i] = x[o, at[j], i];  dx[o, at[j], i] += dy[o, j, i]"}, y,
+                  wrt(x, [=, n = view.n](const Tensor& dy) { return put_rows(dy, axis, at, n); }));
 }
 
-/// y[o, at[j], i] += x[o, j, i];  dx[o, j, i] = dy[o, at[j], i]
 Tensor put_rows(const Tensor& x, Index axis, const Positions& at, Index n) {
     const AxisView view(x.shape(), axis);
     Shape shape = x.shape();
     shape[axis] = n;
     Tensor y = zeros(shape);
     kernels::take_backward(x.data(), at->data(), y.raw(), view.outer, n, view.n, view.inner);
-    return record("index_add", y, wrt(x, [=](const Tensor& dy) { return take_rows(dy, axis, at); }));
+    return record({"index_add", "y[o, at[j], i] += x[o, j, i];  dx[o, j, i] = dy[o, at[j], i]"}, y,
+                  wrt(x, [=](const Tensor& dy) { return take_rows(dy, axis, at); }));
 }
 
 Tensor put_elements(const Tensor& x, Index axis, const Positions& at, Index n);
 
-/// y[o, j, i] = x[o, at[o, j, i], i];  dx[o, at[o, j, i], i] += dy[o, j, i]
 Tensor take_elements(const Tensor& x, Index axis, const Positions& at, Index count) {
     const AxisView view(x.shape(), axis);
     Shape shape = x.shape();
     shape[axis] = count;
     Tensor y = Tensor::empty(shape);
     kernels::gather(x.data(), at->data(), y.raw(), view.outer, view.n, count, view.inner);
-    return record("gather", y, wrt(x, [=, n = view.n](const Tensor& dy) { return put_elements(dy, axis, at, n); }));
+    return record({"gather", "y[o, j, i] = x[o, at[o, j, i], i];  dx[o, at[o, j, i], i] += dy[o, j, i]"}, y,
+                  wrt(x, [=, n = view.n](const Tensor& dy) { return put_elements(dy, axis, at, n); }));
 }
 
-/// y[o, at[o, j, i], i] += x[o, j, i];  dx[o, j, i] = dy[o, at[o, j, i], i]
 Tensor put_elements(const Tensor& x, Index axis, const Positions& at, Index n) {
     const AxisView view(x.shape(), axis);
     Shape shape = x.shape();
     shape[axis] = n;
     Tensor y = zeros(shape);
     kernels::gather_backward(x.data(), at->data(), y.raw(), view.outer, n, view.n, view.inner);
-    return record("scatter", y, wrt(x, [=, count = view.n](const Tensor& dy) { return take_elements(dy, axis, at, count); }));
+    return record({"scatter", "y[o, at[o, j, i], i] += x[o, j, i];  dx[o, j, i] = dy[o, at[o, j, i], i]"}, y,
+                  wrt(x, [=, count = view.n](const Tensor& dy) { return take_elements(dy, axis, at, count); }));
 }
 
 void check_rows(const char* operation, const Ids& ids) {

@@ -49,9 +49,8 @@ Tensor gemm_value(const Tensor& a, bool ta, const Tensor& b, bool tb) {
 
 }  // namespace
 
-/// C = op(A) op(B);  d op(A) = dC op(B)ᵀ,  d op(B) = op(A)ᵀ dC
 Tensor gemm(const Tensor& a, bool ta, const Tensor& b, bool tb) {
-    return record("matmul", gemm_value(a, ta, b, tb),
+    return record({"matmul", "C = op(A) op(B);  d op(A) = dC op(B)ᵀ,  d op(B) = op(A)ᵀ dC"}, gemm_value(a, ta, b, tb),
                   wrt(a, [=](const Tensor& dc) { return ta ? gemm(b, tb, dc, true) : gemm(dc, false, b, !tb); }),
                   wrt(b, [=](const Tensor& dc) { return tb ? gemm(dc, true, a, ta) : gemm(a, !ta, dc, false); }));
 }
@@ -69,7 +68,6 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     return reshape(gemm(flatten(a, 0, -2), false, b, false), shape);
 }
 
-/// y = x Wᵀ + b over rows;  dx = dy W,  dW = dyᵀ x,  db = dy
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     check<ShapeError>(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1),
                       "linear: expected x [..., in] and weight [out, in], got {} and {}", x.shape(), weight.shape());
@@ -90,7 +88,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                    .bias = bias ? bias.data() : nullptr},
                   x.data(), weight.data(), y.raw());
     const auto as_rows = [rows](const Tensor& t) { return t.dim() == 2 ? t : reshape(t, {rows, t.size(-1)}); };
-    return record("linear", y,
+    return record({"linear", "y = x Wᵀ + b over rows;  dx = dy W,  dW = dyᵀ x,  db = Σ dy over rows"}, y,
                   wrt(x, [as_rows, weight,
                           to = x.shape()](const Tensor& dy) { return reshape(gemm(as_rows(dy), false, weight, false), to); }),
                   wrt(weight, [as_rows, x](const Tensor& dy) { return gemm(as_rows(dy), true, as_rows(x), false); }),

@@ -51,7 +51,10 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
     Tensor y = Tensor::empty(x.shape()), mean = Tensor::empty({rows}), rstd = Tensor::empty({rows});
     simd().layer_norm(x.data(), data_or_null(weight), data_or_null(bias), y.raw(), mean.raw(), rstd.raw(), rows, n,
                       static_cast<Scalar>(eps));
-    return record("layer_norm", y, wrt(std::array{x, weight, bias}, [=](const Tensor& dy) -> std::vector<Tensor> {
+    return record({"layer_norm",
+                   "y = n w + b, n = (x − mean x) / √(var x + ε);  dx = (dn − mean dn − n mean(n dn)) / √(var x + ε), dn = dy "
+                   "w,  dw = Σ dy n,  db = Σ dy"},
+                  y, wrt(std::array{x, weight, bias}, [=](const Tensor& dy) -> std::vector<Tensor> {
                       if (grad_enabled())
                           return gradients_of(
                               [&](const std::vector<Tensor>& in) {
@@ -75,16 +78,17 @@ Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, Real 
     const Index n = shape.numel(), rows = n == 0 ? 0 : x.numel() / n;
     Tensor y = Tensor::empty(x.shape()), rstd = Tensor::empty({rows});
     simd().rms_norm(x.data(), data_or_null(weight), y.raw(), rstd.raw(), rows, n, static_cast<Scalar>(eps));
-    return record("rms_norm", y, wrt(std::array{x, weight}, [=](const Tensor& dy) -> std::vector<Tensor> {
-                      if (grad_enabled())
-                          return gradients_of(
-                              [&](const std::vector<Tensor>& in) { return rms_norm_composite(in[0], shape, in[1], eps); },
-                              {x, weight}, dy);
-                      Tensor dx = gradient_like(x), dw = gradient_like(weight);
-                      simd().rms_norm_backward(x.data(), data_or_null(weight), rstd.data(), dy.data(), raw_or_null(dx),
-                                               raw_or_null(dw), rows, n);
-                      return {dx, dw};
-                  }));
+    return record(
+        {"rms_norm", "y = n w, n = x / √(mean x² + ε);  dx = (dn − n mean(n dn)) / √(mean x² + ε), dn = dy w,  dw = Σ dy n"}, y,
+        wrt(std::array{x, weight}, [=](const Tensor& dy) -> std::vector<Tensor> {
+            if (grad_enabled())
+                return gradients_of([&](const std::vector<Tensor>& in) { return rms_norm_composite(in[0], shape, in[1], eps); },
+                                    {x, weight}, dy);
+            Tensor dx = gradient_like(x), dw = gradient_like(weight);
+            simd().rms_norm_backward(x.data(), data_or_null(weight), rstd.data(), dy.data(), raw_or_null(dx), raw_or_null(dw),
+                                     rows, n);
+            return {dx, dw};
+        }));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -59,8 +59,8 @@ Tensor share(const Tensor& x, const Tensor& y, const Tensor& dy, const Shape& ax
     return chain(restore(dy, x.shape(), axes), hit / sum(hit, axes, true));
 }
 
-Tensor extremum(const char* operation, Reduce f, const Tensor& x, const Axes& given, bool keepdim) {
-    const Shape axes = normalize_axes(operation, given, x.dim());
+Tensor extremum(const Operation& operation, Reduce f, const Tensor& x, const Axes& given, bool keepdim) {
+    const Shape axes = normalize_axes(operation.name, given, x.dim());
     return record(operation, reduce(f, x, axes, keepdim),
                   wrt(x, [x, axes](const Tensor& dy, const Tensor& y) { return share(x, y, dy, axes); }));
 }
@@ -83,11 +83,10 @@ Ids position(const char* operation, const Tensor& x, Index axis, bool keepdim, b
 
 }  // namespace
 
-/// dx = dy at every element
 Tensor sum(const Tensor& x, const Axes& given, bool keepdim) {
     const Shape axes = normalize_axes("sum", given, x.dim());
     if (axes.empty()) return x;
-    return record("sum", reduce(Reduce::sum, x, axes, keepdim),
+    return record({"sum", "y = Σ x;  dx = dy at every element"}, reduce(Reduce::sum, x, axes, keepdim),
                   wrt(x, [shape = x.shape(), axes](const Tensor& dy) { return expand(restore(dy, shape, axes), shape); }));
 }
 
@@ -116,8 +115,12 @@ Tensor prod(const Tensor& x, const Axes& given, bool keepdim) {
     return reshape(y, final_shape);
 }
 
-Tensor amax(const Tensor& x, const Axes& axes, bool keepdim) { return extremum("amax", Reduce::max, x, axes, keepdim); }
-Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) { return extremum("amin", Reduce::min, x, axes, keepdim); }
+Tensor amax(const Tensor& x, const Axes& axes, bool keepdim) {
+    return extremum({"amax", "y = max x;  dx = dy, shared evenly where x = y"}, Reduce::max, x, axes, keepdim);
+}
+Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) {
+    return extremum({"amin", "y = min x;  dx = dy, shared evenly where x = y"}, Reduce::min, x, axes, keepdim);
+}
 
 Tensor var(const Tensor& x, const Axes& axes, Real correction, bool keepdim) {
     const auto n = static_cast<Real>(count(x.shape(), normalize_axes("var", axes, x.dim())));
@@ -152,19 +155,20 @@ Tensor logsumexp(const Tensor& x, const Axes& given, bool keepdim) {
         simd().logsumexp(part.data(), partial.raw(), view.outer, view.n, view.inner);
         return partial;
     });
-    return record("logsumexp", y, wrt(x, [x, axes](const Tensor& dy, const Tensor& result) {
+    return record({"logsumexp", "y = log Σ eˣ;  dx = dy softmax(x)"}, y,
+                  wrt(x, [x, axes](const Tensor& dy, const Tensor& result) {
                       const Tensor finite = where(result == -infinity, 0, result);
                       return chain(restore(dy, x.shape(), axes), exp(x - restore(finite, x.shape(), axes)));
                   }));
 }
 
-/// dx = running sum of dy from the other side
 Tensor cumsum(const Tensor& x, Index axis, CumsumOptions options) {
     const Index normal = normalize_axis("cumsum", axis, x.dim());
     const AxisView view(x.shape(), normal);
     Tensor y = Tensor::empty(x.shape());
     kernels::cumsum(x.data(), y.raw(), view.outer, view.n, view.inner, options.reverse, options.exclusive);
-    return record("cumsum", y, wrt(x, [normal, options](const Tensor& dy) {
+    return record({"cumsum", "y[i] = Σ x[j], j ≤ i;  dx = running sum of dy from the other side"}, y,
+                  wrt(x, [normal, options](const Tensor& dy) {
                       return cumsum(dy, normal, {.reverse = !options.reverse, .exclusive = options.exclusive});
                   }));
 }
@@ -186,7 +190,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
         if (target < 0 || (shape[target] == 1 && x.shape()[axis] != 1)) axes.push_back(axis);
     }
     const Tensor total = reduce(Reduce::sum, x, axes, true);
-    return record("sum_to", Tensor::over(total.storage(), shape),
+    return record({"sum_to", "y = Σ x over broadcast axes;  dx = dy, repeated"}, Tensor::over(total.storage(), shape),
                   wrt(x, [before = x.shape()](const Tensor& dy) { return expand(dy, before); }));
 }
 

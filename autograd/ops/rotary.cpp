@@ -61,7 +61,9 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& cos, const Tensor& sin, R
                                          .neighbours = std::max<Index>(1, angles.neighbours)};
         kernels::simd().rotate(rotation, x.data(), angles.cos.data(), angles.sin.data(), y.raw(), rows);
     }
-    return record("rotary_embedding", y, wrt(x, [=](const Tensor& dy) { return rotary_embedding(dy, cos, -sin, layout); }),
+    return record({"rotary_embedding",
+                   "(u, v) = (a cos − b sin, a sin + b cos) for each pair (a, b) of x;  dx = the pairs of dy turned back"},
+                  y, wrt(x, [=](const Tensor& dy) { return rotary_embedding(dy, cos, -sin, layout); }),
                   wrt(cos,
                       [=](const Tensor& dy) {
                           const Pairs d = pairs_of(dy, half, layout), u = pairs_of(x, half, layout);

@@ -37,8 +37,7 @@ struct Part {
 
 Tensor put_part(const Tensor& x, const Shape& shape, const Part& part, Real background);
 
-/// y = x[part];  dx[part] = dy, 0 elsewhere
-Tensor take_part(const char* operation, const Tensor& x, const Part& part) {
+Tensor take_part(const Operation& operation, const Tensor& x, const Part& part) {
     Tensor y = Tensor::empty(part.count);
     const auto [offset, strides] = part.strides(x.shape());
     kernels::strided_copy(y.dim(), y.shape().data(), x.data() + offset, strides.data(), y.raw(),
@@ -46,13 +45,14 @@ Tensor take_part(const char* operation, const Tensor& x, const Part& part) {
     return record(operation, y, wrt(x, [part, shape = x.shape()](const Tensor& dy) { return put_part(dy, shape, part, 0); }));
 }
 
-/// y[part] = x, the background elsewhere;  dx = dy[part]
 Tensor put_part(const Tensor& x, const Shape& shape, const Part& part, Real background) {
     Tensor y = full(shape, background);
     const auto [offset, strides] = part.strides(shape);
     kernels::strided_copy(x.dim(), x.shape().data(), x.data(), row_major_strides(x.shape()).data(), y.raw() + offset,
                           strides.data());
-    return record("put", y, wrt(x, [part](const Tensor& dy) { return take_part("slice", dy, part); }));
+    return record({"put", "y[part] = x, the background elsewhere;  dx = dy[part]"}, y, wrt(x, [part](const Tensor& dy) {
+                      return take_part({"slice", "y = x[part];  dx[part] = dy, 0 elsewhere"}, dy, part);
+                  }));
 }
 
 /// Keeps the elements (i, j) of the last two axes for which keep(j − i) holds.
@@ -68,7 +68,6 @@ Tensor triangle(const char* operation, const Tensor& x, Keep keep) {
 
 }  // namespace
 
-/// dx = dy in x's shape
 Tensor reshape(const Tensor& x, const Shape& shape) {
     Shape full = shape;
     Index known = 1, unknown = -1;
@@ -82,7 +81,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     check<ShapeError>((unknown < 0 || known > 0) && full.numel() == x.numel(), "reshape: expected {} elements as in {}, got {}",
                       x.numel(), x.shape(), shape);
     if (full == x.shape()) return x;
-    return record("reshape", Tensor::over(x.storage(), full),
+    return record({"reshape", "y = x in another shape;  dx = dy in the shape of x"}, Tensor::over(x.storage(), full),
                   wrt(x, [before = x.shape()](const Tensor& dy) { return reshape(dy, before); }));
 }
 
@@ -104,7 +103,6 @@ Tensor transpose(const Tensor& x, Index axis0, Index axis1) {
     return permute(x, order);
 }
 
-/// dx = dy with the axes put back
 Tensor permute(const Tensor& x, const Shape& order) {
     check<IndexError>(order.rank() == x.dim() && (x.dim() == 0 || normalize_axes("permute", order, x.dim()).rank() == x.dim()),
                       "permute: expected every axis of shape {} once, got {}", x.shape(), order);
@@ -118,7 +116,8 @@ Tensor permute(const Tensor& x, const Shape& order) {
     }
     Tensor y = Tensor::empty(shape);
     kernels::strided_copy(x.dim(), shape.data(), x.data(), strides.data(), y.raw(), row_major_strides(shape).data());
-    return record("permute", y, wrt(x, [inverse](const Tensor& dy) { return permute(dy, inverse); }));
+    return record({"permute", "y = x with its axes in another order;  dx = dy with the axes put back"}, y,
+                  wrt(x, [inverse](const Tensor& dy) { return permute(dy, inverse); }));
 }
 
 Tensor squeeze(const Tensor& x, const Axes& axes) {
@@ -138,7 +137,6 @@ Tensor unsqueeze(const Tensor& x, const Axes& axes) {
     return reshape(x, shape);
 }
 
-/// dx = dy, summed over the new extents by the sweep
 Tensor expand(const Tensor& x, const Shape& shape) {
     Shape full = shape;
     for (Index axis = 1; axis <= std::min(x.dim(), shape.rank()); ++axis)
@@ -149,7 +147,8 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     Tensor y = Tensor::empty(full);
     kernels::strided_copy(full.rank(), full.data(), x.data(), broadcast_strides(x.shape(), full).data(), y.raw(),
                           row_major_strides(full).data());
-    return record("expand", y, wrt(x, [](const Tensor& dy) { return dy; }));
+    return record({"expand", "y = x, repeated;  dx = dy, summed over the new extents"}, y,
+                  wrt(x, [](const Tensor& dy) { return dy; }));
 }
 
 Tensor repeat(const Tensor& x, const Shape& counts) {
@@ -168,7 +167,6 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
     return y;
 }
 
-/// y = [x₀, x₁, ...];  dxᵢ = its part of dy
 Tensor concat(const std::vector<Tensor>& xs, Index axis) {
     check<ShapeError>(!xs.empty(), "concat: expected at least one tensor, got none");
     Shape shape = xs[0].shape();
@@ -189,7 +187,8 @@ Tensor concat(const std::vector<Tensor>& xs, Index axis) {
         kernels::strided_copy(x.dim(), x.shape().data(), x.data(), row_major_strides(x.shape()).data(), next, strides.data());
         next += x.shape()[axis] * strides[axis];
     }
-    return record("concat", y, wrt(xs, [sizes, axis](const Tensor& dy) { return split(dy, sizes, axis); }));
+    return record({"concat", "y = [x₀, x₁, ...];  dxᵢ = its part of dy"}, y,
+                  wrt(xs, [sizes, axis](const Tensor& dy) { return split(dy, sizes, axis); }));
 }
 
 Tensor stack(const std::vector<Tensor>& xs, Index axis) {
@@ -242,7 +241,7 @@ Tensor slice(const Tensor& x, Index axis, Index start, Index end, Index step) {
     part.step[axis] = step;
     part.count[axis] = std::max<Index>(0, (last - first + step - (step > 0 ? 1 : -1)) / step);
     if (part.count[axis] == n && step == 1) return x;
-    return take_part("slice", x, part);
+    return take_part({"slice", "y = x[part];  dx[part] = dy, 0 elsewhere"}, x, part);
 }
 
 Tensor select(const Tensor& x, Index axis, Index i) {
@@ -280,7 +279,7 @@ Tensor flip(const Tensor& x, const Axes& axes) {
         part.start[axis] = std::max<Index>(0, x.shape()[axis] - 1);
         part.step[axis] = -1;
     }
-    return take_part("flip", x, part);
+    return take_part({"flip", "y = x, backwards;  dx = dy, backwards"}, x, part);
 }
 
 Tensor tril(const Tensor& x, Index diagonal) {
@@ -291,9 +290,9 @@ Tensor triu(const Tensor& x, Index diagonal) {
     return triangle("triu", x, [=](Index above) { return above >= diagonal; });
 }
 
-/// dx = dy
 Tensor clone(const Tensor& x) {
-    return record("clone", Tensor::from_values(x.values(), x.shape()), wrt(x, [](const Tensor& dy) { return dy; }));
+    return record({"clone", "y = x;  dx = dy"}, Tensor::from_values(x.values(), x.shape()),
+                  wrt(x, [](const Tensor& dy) { return dy; }));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -26,11 +26,10 @@ Index rows(const Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1
 /// dy p, 0 where either is 0, whatever the other.
 Tensor product(const Tensor& dy, const Tensor& p) { return where(p == 0, 0, chain(dy, p)); }
 
-/// y = eˣ / Σ eˣ;  dx = y (dy − Σ y dy)
 Tensor softmax_rows(const Tensor& x) {
     Tensor y = Tensor::empty(x.shape());
     simd().softmax(x.data(), y.raw(), rows(x), x.size(-1));
-    return record("softmax", y, wrt(x, [](const Tensor& dy, const Tensor& p) {
+    return record({"softmax", "y = eˣ / Σ eˣ;  dx = y (dy − Σ y dy)"}, y, wrt(x, [](const Tensor& dy, const Tensor& p) {
                       if (grad_enabled()) return product(dy - sum(product(dy, p), -1, true), p);
                       Tensor dx = Tensor::empty(p.shape());
                       simd().softmax_backward(p.data(), dy.data(), dx.raw(), rows(p), p.size(-1));
@@ -38,11 +37,10 @@ Tensor softmax_rows(const Tensor& x) {
                   }));
 }
 
-/// y = x − log Σ eˣ;  dx = dy − eʸ Σ dy
 Tensor log_softmax_rows(const Tensor& x) {
     Tensor y = Tensor::empty(x.shape());
     simd().log_softmax(x.data(), y.raw(), rows(x), x.size(-1));
-    return record("log_softmax", y, wrt(x, [](const Tensor& dy, const Tensor& log_p) {
+    return record({"log_softmax", "y = x − log Σ eˣ;  dx = dy − eʸ Σ dy"}, y, wrt(x, [](const Tensor& dy, const Tensor& log_p) {
                       if (grad_enabled()) return dy - exp(log_p) * sum(dy, -1, true);
                       Tensor dx = Tensor::empty(log_p.shape());
                       simd().log_softmax_backward(log_p.data(), dy.data(), dx.raw(), rows(log_p), log_p.size(-1));

@@ -51,7 +51,7 @@ TEST_CASE("backward steps: show what is pending, newest first, as it is summed u
     steps.next();  // b
     REQUIRE(steps.pending().size() == 2);
     check_close(steps.pending()[1].gradient, Tensor{4, 4});  // of x, in part
-    steps.next();  // a
+    steps.next();                                            // a
     check_close(steps.pending()[0].gradient, Tensor{7, 7});
     steps.next();
     CHECK(steps.done());

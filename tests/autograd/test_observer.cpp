@@ -21,7 +21,8 @@ struct Diary : Observer {
     int attention = 0;
 
     void on_record(const RecordEvent& e) override {
-        records.push_back({e.operation.name, {e.kept.begin(), e.kept.end()}, e.keeps_result, e.in_sweep, e.result.requires_grad()});
+        records.push_back(
+            {e.operation.name, {e.kept.begin(), e.kept.end()}, e.keeps_result, e.in_sweep, e.result.requires_grad()});
     }
     void on_enter(const ScopeEvent& e) override {
         scopes.push_back("+" + (e.object ? type_name(*e.type) : std::string(e.name)) + std::to_string(e.depth));
@@ -135,8 +136,7 @@ TEST_CASE("observer: scopes nest, and are left in any way") {
         layer(Tensor{{1, 2}});
         const Scope inner("inner");
         throw std::runtime_error("out");
-    } catch (const std::runtime_error&) {
-    }
+    } catch (const std::runtime_error&) {}
     const std::vector<std::string> expected{"+outer0", "+Linear1", "-1", "+inner1", "-1", "-0"};
     CHECK(diary.scopes == expected);
 }

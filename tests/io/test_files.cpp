@@ -17,7 +17,8 @@ std::string npy(const std::string& header, const std::string& data) {
     return bytes + header + data;
 }
 
-std::string npy_of(const std::string& descr, const std::string& shape, const std::string& data, const std::string& order = "False") {
+std::string npy_of(const std::string& descr, const std::string& shape, const std::string& data,
+                   const std::string& order = "False") {
     return npy("{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n", data);
 }
 
@@ -35,7 +36,8 @@ Tensor load(const std::string& bytes) {
 
 std::size_t files_in_scratch() {
     const auto folder = std::filesystem::path(scratch("x")).parent_path();
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
 }
 
 }  // namespace
@@ -53,7 +55,8 @@ TEST_CASE("files: are written whole, keep their permissions and leave nothing be
 }
 
 TEST_CASE("files: what cannot be written or read is said, and the old file stays") {
-    CHECK_THROWS_WITH(write_file("/nowhere/file", "x"), Catch::Contains("write_file: expected a file that can be written, got '/nowhere/file': No such"));
+    CHECK_THROWS_WITH(write_file("/nowhere/file", "x"),
+                      Catch::Contains("write_file: expected a file that can be written, got '/nowhere/file': No such"));
     CHECK_THROWS_AS(read_file(scratch("missing")), FileError);
     CHECK_THROWS_AS(read_file("/tmp"), FileError);
     const std::string folder = scratch("folder");
@@ -64,7 +67,8 @@ TEST_CASE("files: what cannot be written or read is said, and the old file stays
 }
 
 TEST_CASE("npy: tensors of every rank come back as they were") {
-    for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{0}, Shape{2, 3}, Shape{3, 0, 2}, Shape{1, 2, 3, 1, 2, 1, 1, 2}}) {
+    for (const Shape& shape :
+         {Shape{}, Shape{1}, Shape{5}, Shape{0}, Shape{2, 3}, Shape{3, 0, 2}, Shape{1, 2, 3, 1, 2, 1, 1, 2}}) {
         const Tensor x = numbers(shape);
         save_npy(scratch("x.npy"), x);
         const Tensor y = load_npy(scratch("x.npy"));
@@ -95,7 +99,8 @@ TEST_CASE("npy: number types and byte orders of others are read") {
 
 TEST_CASE("npy: columns first, keys in another order, later versions") {
     check_close(load(npy_of("<f8", "(2, 3)", bytes_of<double>({1, 4, 2, 5, 3, 6}), "True")), Tensor{{1, 2, 3}, {4, 5, 6}});
-    check_close(load(npy_of("<f8", "(2, 2, 2)", bytes_of<double>({0, 4, 2, 6, 1, 5, 3, 7}), "True")), reshape(arange(8), {2, 2, 2}));
+    check_close(load(npy_of("<f8", "(2, 2, 2)", bytes_of<double>({0, 4, 2, 6, 1, 5, 3, 7}), "True")),
+                reshape(arange(8), {2, 2, 2}));
     check_close(load(npy("{'shape': (1L,), 'fortran_order': False, 'descr': '<f8'}", bytes_of<double>({3}))), Tensor{3});
     const std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }\n";
     std::string second = std::string("\x93NUMPY\2\0", 8);
@@ -109,8 +114,10 @@ TEST_CASE("npy: what is broken, foreign or too large is refused") {
     CHECK_THROWS_WITH(load(good + "x"), Catch::Contains("expected 2 elements of 8 bytes, got 17 bytes in"));
     CHECK_THROWS_AS(load("PK\3\4 not an array"), FileError);
     for (const std::string& header :
-         {std::string("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }"), std::string("{'descr': '<c16', 'fortran_order': False, 'shape': (1,), }"),
-          std::string("{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }"), std::string("{'fortran_order': False, 'shape': (1,), }"),
+         {std::string("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }"),
+          std::string("{'descr': '<c16', 'fortran_order': False, 'shape': (1,), }"),
+          std::string("{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }"),
+          std::string("{'fortran_order': False, 'shape': (1,), }"),
           std::string("{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (1,), }"),
           std::string("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"),
           std::string("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 99999999999), }"),

@@ -152,6 +152,26 @@ TEST_CASE("every row of the operation table names an operation that exists and h
     }
 }
 
+TEST_CASE("every operation that is recorded has a formula, a gradient in it, and a place in autograd/ops") {
+    struct FormulaChecker : Observer {
+        void on_record(const RecordEvent& event) override {
+            const std::string formula = event.operation.formula, place = event.operation.place.file_name();
+            INFO(event.operation.name << ": " << formula << " in " << place);
+            const std::size_t gradient = formula.find(";  ");
+            REQUIRE(gradient != std::string::npos);
+            CHECK(formula.find(" = ") < gradient);
+            CHECK(formula.find('d', gradient) != std::string::npos);
+            CHECK(formula.size() < 220);
+            CHECK((place.find("autograd/ops/") != std::string::npos || event.operation.name == std::string("alias")));
+        }
+    };
+    for_each_differentiable_set([](const Row& row, const std::vector<Tensor>& xs) {
+        const FormulaChecker checker;
+        weighted(row.f(xs)).backward();
+        grad(weighted(row.f(xs)), requiring_grad(xs), {.create_graph = true});
+    });
+}
+
 TEST_CASE("the value of every operation equals an independent reference") {
     for_each_set([](const Row& row, const std::vector<Tensor>& inputs) {
         std::vector<Values> values;

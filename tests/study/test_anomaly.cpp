@@ -77,7 +77,8 @@ TEST_CASE("anomaly: an infinity is found too") {
     Deep model;
     model.between = [](const Tensor& x) { return exp(10000 * x); };
     const study::detect_anomaly guard(model);
-    CHECK_THAT(message_of([&] { model.forward(input); }), Catch::Contains("infinity in") && Catch::Contains("'exp' in 'between'"));
+    CHECK_THAT(message_of([&] { model.forward(input); }),
+               Catch::Contains("infinity in") && Catch::Contains("'exp' in 'between'"));
 }
 
 TEST_CASE("anomaly: names the operation of the backward pass") {
@@ -99,7 +100,8 @@ TEST_CASE("anomaly: a square root at 0 is found on the way back") {
     const Tensor x = leaf({0, 1});
     const study::detect_anomaly guard;
     const Tensor y = sum(sqrt(x));
-    CHECK_THAT(message_of([&] { y.backward(); }), Catch::Contains("infinity in 1 of 2 elements, first at [0]") && Catch::Contains("'sqrt'"));
+    CHECK_THAT(message_of([&] { y.backward(); }),
+               Catch::Contains("infinity in 1 of 2 elements, first at [0]") && Catch::Contains("'sqrt'"));
 }
 
 TEST_CASE("anomaly: names a parameter that comes in broken, and the layer that read it") {
@@ -112,7 +114,8 @@ TEST_CASE("anomaly: names a parameter that comes in broken, and the layer that r
     const study::detect_anomaly guard(model);
     const std::string message = message_of([&] { model.forward(input); });
     CHECK_THAT(message, Catch::Contains("infinity in 1 of 64 elements, first at [0, 3]"));
-    CHECK_THAT(message, Catch::Contains("layers.4.feed_forward.linear1.weight [8, 8], of 'linear' in 'layers.4.feed_forward.linear1'"));
+    CHECK_THAT(message,
+               Catch::Contains("layers.4.feed_forward.linear1.weight [8, 8], of 'linear' in 'layers.4.feed_forward.linear1'"));
 }
 
 TEST_CASE("anomaly: names the parameter whose gradient is broken before an optimizer uses it, and nothing of it changes") {
@@ -126,7 +129,8 @@ TEST_CASE("anomaly: names the parameter whose gradient is broken before an optim
     weight.set_grad(gradient);
     const Tensor before = clone(weight.detach());
     const study::detect_anomaly guard(model);
-    CHECK_THAT(message_of([&] { optimizer.step(); }), Catch::Contains("got NaN in 1 of 8 elements, first at [1] in that of 'layers.2.norm2.weight' for Adam"));
+    CHECK_THAT(message_of([&] { optimizer.step(); }),
+               Catch::Contains("got NaN in 1 of 8 elements, first at [1] in that of 'layers.2.norm2.weight' for Adam"));
     check_close(weight.detach(), before);
 }
 
@@ -143,5 +147,6 @@ TEST_CASE("anomaly: names the parameter that an update breaks") {
     }
     weight.set_grad(full({8}, static_cast<Real>(largest)));
     const study::detect_anomaly guard(model);
-    CHECK_THAT(message_of([&] { optimizer.step(); }), Catch::Contains("-infinity in 8 of 8 elements, first at [0] in 'layers.5.norm1.bias' after an update of SGD"));
+    CHECK_THAT(message_of([&] { optimizer.step(); }),
+               Catch::Contains("-infinity in 8 of 8 elements, first at [0] in 'layers.5.norm1.bias' after an update of SGD"));
 }

@@ -10,7 +10,8 @@ struct Reference {
     Tensor q, k, v;
     AttentionSteps steps;
 
-    Reference(const Tensor& queries, const Tensor& keys, const Tensor& values, const AttentionOptions& options, const Tensor& dy)
+    Reference(const Tensor& queries, const Tensor& keys, const Tensor& values, const AttentionOptions& options,
+              const Tensor& dy)
         : q(leaf(queries)), k(leaf(keys)), v(leaf(values)), steps(scaled_dot_product_attention_steps(q, k, v, options)) {
         for (Tensor* step : {&steps.scores, &steps.masked_scores, &steps.weights}) step->retain_grad();
         steps.output.backward(dy);
@@ -35,7 +36,8 @@ void check_head(const study::CapturedAttention& call, const Reference& expected,
 
 TEST_CASE("attention capture: finds every layer of a model, with the weights that the layer itself gives") {
     manual_seed(5);
-    Transformer model({.embed_dim = 8, .num_heads = 2, .num_encoder_layers = 2, .num_decoder_layers = 1, .feedforward_dim = 8, .dropout = 0});
+    Transformer model(
+        {.embed_dim = 8, .num_heads = 2, .num_encoder_layers = 2, .num_decoder_layers = 1, .feedforward_dim = 8, .dropout = 0});
     const Tensor source = numbers({2, 5, 8}, 1), target = numbers({2, 3, 8}, 2);
     study::AttentionCapture capture(model);
     const Tensor y = model(source, target);
@@ -54,11 +56,12 @@ TEST_CASE("attention capture: finds every layer of a model, with the weights tha
     CHECK(cross.keys == 5);
     CHECK_THROWS_AS(capture.call("decoder.layers.0.cross_attention", 1), ValueError);
     CHECK_THROWS_WITH(capture.call("encoder"), Catch::Contains("expected a layer that attended 1 times, got 'encoder'") &&
-                                                    Catch::Contains("'encoder.layers.0.self_attention'"));
+                                                   Catch::Contains("'encoder.layers.0.self_attention'"));
 }
 
 TEST_CASE("attention capture: steps and gradients of each head are those of the tape, under any mask") {
-    const Tensor q = numbers({2, 4, 3, 5}, 1), k = numbers({2, 4, 6, 5}, 2), v = numbers({2, 4, 6, 7}, 3), dy = numbers({2, 4, 3, 7}, 4);
+    const Tensor q = numbers({2, 4, 3, 5}, 1), k = numbers({2, 4, 6, 5}, 2), v = numbers({2, 4, 6, 7}, 3),
+                 dy = numbers({2, 4, 3, 7}, 4);
     Condition pattern(Shape{1, 4, 3, 6});
     for (Index i = 0; i < pattern.numel(); ++i) pattern.raw()[i] = i % 5 != 2;
     const auto mask = GENERATE_COPY(AttentionMask(), AttentionMask::causal(), AttentionMask::lengths({4, 6}),
@@ -87,7 +90,8 @@ TEST_CASE("attention capture: steps and gradients of each head are those of the 
 }
 
 TEST_CASE("attention capture: heads that share keys and values, and time before heads") {
-    const Tensor q = numbers({2, 3, 4, 5}, 1), k = numbers({2, 3, 2, 5}, 2), v = numbers({2, 3, 2, 5}, 3), dy = numbers({2, 3, 4, 5}, 4);
+    const Tensor q = numbers({2, 3, 4, 5}, 1), k = numbers({2, 3, 2, 5}, 2), v = numbers({2, 3, 2, 5}, 3),
+                 dy = numbers({2, 3, 4, 5}, 4);
     const AttentionOptions options{.mask = AttentionMask::causal(), .time_first = true};
     study::AttentionCapture capture;
     const Tensor kl = leaf(k), vl = leaf(v), y = scaled_dot_product_attention(leaf(q), kl, vl, options);
@@ -106,7 +110,8 @@ TEST_CASE("attention capture: heads that share keys and values, and time before 
 }
 
 TEST_CASE("attention capture: under dropout the same weights are dropped again") {
-    const Tensor q = numbers({2, 2, 3, 4}, 1), k = numbers({2, 2, 3, 4}, 2), v = numbers({2, 2, 3, 4}, 3), dy = numbers({2, 2, 3, 4}, 4);
+    const Tensor q = numbers({2, 2, 3, 4}, 1), k = numbers({2, 2, 3, 4}, 2), v = numbers({2, 2, 3, 4}, 3),
+                 dy = numbers({2, 2, 3, 4}, 4);
     Generator one(9), other(9);
     AttentionOptions options{.dropout = 0.5, .training = true, .generator = &one};
     const Reference expected(q, k, v, options, dy);
@@ -151,7 +156,8 @@ TEST_CASE("attention capture: of long sequences one head takes memory for one he
     reset_peak_memory();
     const std::size_t before = memory_statistics().live_bytes;
     const Tensor weights = capture.calls()[0].weights(0, 3);
-    CHECK(memory_statistics().peak_bytes - before < 8 * length * length * sizeof(Scalar));  // all heads would be twice that, each step
+    CHECK(memory_statistics().peak_bytes - before <
+          8 * length * length * sizeof(Scalar));  // all heads would be twice that, each step
 }
 
 TEST_CASE("attention capture: saves all steps by name") {

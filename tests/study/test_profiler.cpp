@@ -44,9 +44,10 @@ TEST_CASE("profiler: counts operations and layers, and a layer holds what is ins
     CHECK(row(operations, "SGD").update > 0ns);
     CHECK(row(layers, "layer.self_attention").count == row(layers, "layer.self_attention.q_proj").count + 8);
     CHECK(row(layers, "layer").forward > row(layers, "layer.self_attention").forward);
-    CHECK(row(layers, "").count == std::accumulate(operations.begin(), operations.end(), Index{0},
-                                                   [](Index n, const auto& r) { return n + r.count; }));
-    CHECK(std::is_sorted(operations.begin(), operations.end(), [](const auto& a, const auto& b) { return a.total() > b.total(); }));
+    CHECK(row(layers, "").count ==
+          std::accumulate(operations.begin(), operations.end(), Index{0}, [](Index n, const auto& r) { return n + r.count; }));
+    CHECK(std::is_sorted(operations.begin(), operations.end(),
+                         [](const auto& a, const auto& b) { return a.total() > b.total(); }));
 }
 
 TEST_CASE("profiler: measures time forward and back, and memory that grows") {
@@ -69,7 +70,8 @@ TEST_CASE("profiler: prints tables and writes a trace with an event for each ope
     model.loss(tokens()).backward();
     std::ostringstream text;
     text << profiler.by_operation() << profiler.by_layer();
-    CHECK_THAT(text.str(), Catch::Contains("forward us") && Catch::Contains("(all)") && Catch::Contains("layer.feed_forward.linear1"));
+    CHECK_THAT(text.str(),
+               Catch::Contains("forward us") && Catch::Contains("(all)") && Catch::Contains("layer.feed_forward.linear1"));
     profiler.write_trace(scratch("trace.json"));
     const auto trace = nlohmann::json::parse(read_file(scratch("trace.json")));
     std::map<std::string, int> count;

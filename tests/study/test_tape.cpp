@@ -183,11 +183,12 @@ TEST_CASE("json: holds entries, scopes, numbers and attention as they are") {
     const Tensor loss = model.loss(ids);
     loss.backward();
     const Tape tape(loss, recorder);
-    const auto json = nlohmann::json::parse(study::to_json(
-        tape, {.title = "small", .sequence = 1, .labels = [](const std::string& scope) -> study::AttentionLabels {
-                   CHECK(scope == "layer.self_attention");
-                   return {{"a", "b", "c", "d"}, {"too", "few"}};
-               }}));
+    const auto json = nlohmann::json::parse(
+        study::to_json(tape,
+                       {.title = "small", .sequence = 1, .labels = [](const std::string& scope) -> study::AttentionLabels {
+                            CHECK(scope == "layer.self_attention");
+                            return {{"a", "b", "c", "d"}, {"too", "few"}};
+                        }}));
     CHECK(json["title"] == "small");
     CHECK(json["scalar"] == (is_f64 ? "f64" : "f32"));
     REQUIRE(json["nodes"].size() == tape.size());
