@@ -159,7 +159,7 @@ TEST_CASE("every operation that is recorded has a formula, a gradient in it, and
             INFO(event.operation.name << ": " << formula << " in " << place);
             const std::size_t gradient = formula.find(";  ");
             REQUIRE(gradient != std::string::npos);
-            CHECK(formula.find(" = ") < gradient);
+            CHECK(formula.find("= ") < gradient);
             CHECK(formula.find('d', gradient) != std::string::npos);
             CHECK(formula.size() < 220);
             CHECK((place.find("autograd/ops/") != std::string::npos || event.operation.name == std::string("alias")));
