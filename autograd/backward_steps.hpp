@@ -20,21 +20,21 @@ struct NodeGradient {
     Tensor gradient;
 };
 
-/// The nodes whose gradient is being gathered: a heap by age over a hash table by address.
+/// The nodes whose gradient is being gathered: a heap by age over a hash table by address. Inline where sweep.cpp, alone, uses it.
 class Pending {
 public:
     bool empty() const { return newest_.empty(); }
     /// Adds to the gradient of a node.
-    void add(const Ref<Node>& node, Tensor gradient);
-    NodeGradient take_newest();
+    inline void add(const Ref<Node>& node, Tensor gradient);
+    inline NodeGradient take_newest();
     /// All that is gathered, newest first.
     std::vector<NodeGradient> list() const;
 
 private:
-    std::size_t home(const Node* node) const;
-    std::size_t find(const Node* node) const;
-    void close_gap(std::size_t gap);
-    void grow();
+    inline std::size_t home(const Node* node) const;
+    inline std::size_t find(const Node* node) const;
+    inline void close_gap(std::size_t gap);
+    inline void grow();
 
     CachedVector<NodeGradient> table_;
     CachedVector<Node*> newest_;
@@ -73,9 +73,11 @@ private:
     /// Takes all steps; what was gathered for the targets, after all of it is known.
     detail::CachedVector<detail::NodeGradient> run();
 
-    bool is_target(const Node* node) const;
-    bool is_wanted(const Node* input) const;
-    void pass(const Ref<Node>& node, const Tensor& dy);
+    /// Passes one node with its whole gradient.
+    inline void take(detail::NodeGradient& current);
+    inline bool is_target(const Node* node) const;
+    inline bool is_wanted(const Node* input) const;
+    inline void pass(const Ref<Node>& node, const Tensor& dy);
 
     BackwardOptions options_;
     detail::CachedVector<Node*> targets_;

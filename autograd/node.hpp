@@ -5,7 +5,6 @@
 #pragma once
 
 #include <memory>
-#include <source_location>
 #include <span>
 
 #include <tapehead/autograd/memory.hpp>
@@ -19,16 +18,24 @@ struct Keepsakes;
 /// The tape's clock: a new reading, larger than all before it on any thread.
 std::uint64_t tick();
 
+/// A line of the sources. std::source_location in little: that of GCC's library does not compile with clang 14.
+struct Place {
+    const char* file;
+    int line;
+    static constexpr Place current(const char* at_file = __builtin_FILE(), int at_line = __builtin_LINE()) {
+        return {at_file, at_line};
+    }
+};
+
 /// What is known of an operation before it runs: its name, its formula, and where it is written. All string literals.
 ///
 ///     record({"mul", "y = a b;  da = dy b,  db = dy a"}, ...)
 struct Operation {
     const char* name;
     const char* formula;  ///< the value; then, after a semicolon, the gradient of each input. May be empty
-    std::source_location place;
+    Place place;
 
-    constexpr Operation(const char* operation, const char* with_formula = "",
-                        std::source_location where = std::source_location::current())
+    constexpr Operation(const char* operation, const char* with_formula = "", Place where = Place::current())
         : name(operation), formula(with_formula), place(where) {}
 };
 

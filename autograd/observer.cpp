@@ -55,7 +55,7 @@ void detail::observe_after(const UpdateEvent& event) {
     ObserverList::for_each([&](Observer& observer) { observer.after_update(event); });
 }
 
-void Scope::enter(std::string_view name, const void* object, const std::type_info* type, std::source_location place) {
+void Scope::enter(std::string_view name, const void* object, const std::type_info* type, Place place) {
     object_ = object;
     const ScopeEvent event{name, object, type, place, scope_depth};
     ObserverList::for_each([&](Observer& observer) { observer.on_enter(event); });

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <initializer_list>
-#include <source_location>
 #include <span>
 #include <string_view>
 #include <typeinfo>
@@ -33,7 +32,7 @@ struct ScopeEvent {
     std::string_view name;  ///< empty for an object
     const void* object;     ///< null for a name
     const std::type_info* type;
-    std::source_location place;
+    Place place;
     int depth;  ///< how many scopes are around it
 };
 
@@ -117,7 +116,7 @@ void observe_after(const UpdateEvent& event);
 /// Scopes nest. A layer is a scope of its own (ModuleScope), which its full name in the model stands for.
 class Scope {
 public:
-    explicit Scope(std::string_view name, std::source_location place = std::source_location::current()) {
+    explicit Scope(std::string_view name, Place place = Place::current()) {
         if (detail::is_observed()) [[unlikely]]
             enter(name, nullptr, nullptr, place);
     }
@@ -129,13 +128,13 @@ public:
     Scope& operator=(const Scope&) = delete;
 
 protected:
-    Scope(const void* object, const std::type_info& type, std::source_location place) {
+    Scope(const void* object, const std::type_info& type, Place place) {
         if (detail::is_observed()) [[unlikely]]
             enter({}, object, &type, place);
     }
 
 private:
-    void enter(std::string_view name, const void* object, const std::type_info* type, std::source_location place);
+    void enter(std::string_view name, const void* object, const std::type_info* type, Place place);
     void leave() noexcept;
 
     bool entered_ = false;

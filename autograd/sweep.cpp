@@ -129,13 +129,6 @@ NodeGradient Pending::take_newest() {
     return taken;
 }
 
-std::vector<NodeGradient> Pending::list() const {
-    std::vector<NodeGradient> all;
-    for (const Node* node : newest_) all.push_back(table_[find(node)]);
-    std::ranges::sort(all, [](const auto& a, const auto& b) { return a.node->id > b.node->id; });
-    return all;
-}
-
 std::size_t Pending::home(const Node* node) const { return (node->id * 0x9E3779B97F4A7C15u >> 32) & (table_.size() - 1); }
 
 /// Where the node is, or the empty place where it would go.
@@ -164,6 +157,13 @@ void Pending::grow() {
         if (entry.node) table_[find(entry.node.get())] = std::move(entry);
 }
 
+std::vector<NodeGradient> Pending::list() const {
+    std::vector<NodeGradient> all;
+    for (const Node* node : newest_) all.push_back(table_[find(node)]);
+    std::ranges::sort(all, [](const auto& a, const auto& b) { return a.node->id > b.node->id; });
+    return all;
+}
+
 }  // namespace detail
 
 // The sweep
@@ -185,27 +185,6 @@ bool BackwardSteps::is_target(const Node* node) const {
 /// Whether the sweep must go on to an input: only what is newer than a target can lead to it.
 bool BackwardSteps::is_wanted(const Node* input) const {
     return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > oldest_target_));
-}
-
-const NodeGradient& BackwardSteps::next() {
-    check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
-    const GradMode mode(options_.create_graph);
-    const Sweeping sweeping;
-    current_ = pending_.take_newest();
-    auto& [node, dy] = current_;
-    const Keepsakes* keepsakes = node->find_keepsakes();
-    if (keepsakes) dy = apply_hooks(*keepsakes, std::move(dy));
-    if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back(current_);
-    if (!node->is_leaf()) pass(node, dy);
-    else if (detail::is_observed()) [[unlikely]]
-        detail::observe(PullEvent{*node, dy, {}, {}, std::chrono::steady_clock::now()});
-    return current_;
-}
-
-CachedVector<NodeGradient> BackwardSteps::run() {
-    while (!done()) next();
-    current_ = {};
-    return std::move(found_);
 }
 
 void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
@@ -233,14 +212,49 @@ void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
         const ReadingGuard reading(*node);
         node->pull(dy, y, wanted, dx_);
     }
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-        if (wanted[i] && dx_[i]) dx_[i] = fit(unchanged(std::move(dx_[i])), *inputs[i], *node);
-    if (observed) [[unlikely]]
+    const auto each_wanted = [&](const auto& f) {
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            if (wanted[i] && dx_[i]) f(inputs[i], dx_[i]);
+    };
+    const auto fitted = [&](const Ref<Node>& input, Tensor& dx) { return fit(unchanged(std::move(dx)), *input, *node); };
+    if (!observed) [[likely]] {
+        each_wanted([&](const Ref<Node>& input, Tensor& dx) { pending_.add(input, fitted(input, dx)); });
+    } else {
+        each_wanted([&](const Ref<Node>& input, Tensor& dx) { dx = fitted(input, dx); });
         detail::observe(PullEvent{*node, dy, dx_, wanted, started});
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-        if (wanted[i] && dx_[i]) pending_.add(inputs[i], std::move(dx_[i]));
+        each_wanted([&](const Ref<Node>& input, Tensor& dx) { pending_.add(input, std::move(dx)); });
+    }
     dx_.clear();
     if (!options_.retain_graph && !options_.create_graph) node->release();
+}
+
+void BackwardSteps::take(NodeGradient& current) {
+    auto& [node, dy] = current;
+    const Keepsakes* keepsakes = node->find_keepsakes();
+    if (keepsakes) dy = apply_hooks(*keepsakes, std::move(dy));
+    if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back(current);
+    if (!node->is_leaf()) pass(node, dy);
+    else if (detail::is_observed()) [[unlikely]]
+        detail::observe(PullEvent{*node, dy, {}, {}, std::chrono::steady_clock::now()});
+}
+
+const NodeGradient& BackwardSteps::next() {
+    check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
+    const GradMode mode(options_.create_graph);
+    const Sweeping sweeping;
+    current_ = pending_.take_newest();
+    take(current_);
+    return current_;
+}
+
+CachedVector<NodeGradient> BackwardSteps::run() {
+    const GradMode mode(options_.create_graph);
+    const Sweeping sweeping;
+    while (!done()) {
+        NodeGradient current = pending_.take_newest();
+        take(current);
+    }
+    return std::move(found_);
 }
 
 // What is made of it

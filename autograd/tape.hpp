@@ -102,7 +102,7 @@ struct RecordedRule {
     void mark_kept(std::span<const Tensor> tensors, std::span<bool> kept) const {
         if constexpr (std::is_copy_constructible_v<F>) {
             const HandleCounts before(tensors);
-            const std::optional<F> copy = f;
+            [[maybe_unused]] const std::optional<F> copy = f;
             before.mark_risen(kept);
         }
     }

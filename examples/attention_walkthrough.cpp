@@ -48,12 +48,12 @@ struct OnTape {
         for (Linear* projection : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.out_proj})
             projection->bias = (0.1 * randn({width})).requires_grad_();
         const auto split = [](const Tensor& t) { return permute(reshape(t, {1, length, heads, head_dim}), {0, 2, 1, 3}); };
-        q = split(layer.q_proj(x));                                                                 // [1, H, T, D]
-        k = split(layer.k_proj(x));                                                                 // [1, H, T, D]
-        v = split(layer.v_proj(x));                                                                 // [1, H, T, D]
-        steps = scaled_dot_product_attention_steps(q, k, v, {.mask = AttentionMask::causal()});     // [1, H, T, T]
-        concat = reshape(permute(steps.output, {0, 2, 1, 3}), {1, length, width});                  // [1, T, E]
-        y = layer.out_proj(concat);                                                                 // [1, T, E]
+        q = split(layer.q_proj(x));                                                              // [1, H, T, D]
+        k = split(layer.k_proj(x));                                                              // [1, H, T, D]
+        v = split(layer.v_proj(x));                                                              // [1, H, T, D]
+        steps = scaled_dot_product_attention_steps(q, k, v, {.mask = AttentionMask::causal()});  // [1, H, T, T]
+        concat = reshape(permute(steps.output, {0, 2, 1, 3}), {1, length, width});               // [1, T, E]
+        y = layer.out_proj(concat);                                                              // [1, T, E]
         loss = 0.5 * sum(square(y));
         for (Tensor* t : {&q, &k, &v, &steps.scores, &steps.masked_scores, &steps.weights, &steps.output, &concat, &y})
             t->retain_grad();
@@ -68,11 +68,13 @@ int run(const std::string& html) {
     const auto per_head = [](const auto& f) { return std::vector<Matrix>{f(std::size_t{0}), f(std::size_t{1})}; };
     const auto project = [](const Matrix& from, const Linear& layer) {  // X Wᵀ + b
         const Matrix product = times(from, transposed(to_matrix(layer.weight))), bias = to_matrix(layer.bias);
-        return matrix_of(product.rows, product.columns, [&](std::size_t i, std::size_t j) { return product(i, j) + bias(0, j); });
+        return matrix_of(product.rows, product.columns,
+                         [&](std::size_t i, std::size_t j) { return product(i, j) + bias(0, j); });
     };
     const MultiHeadAttention& layer = tape.layer;
 
-    fmt::print("Forward: {} words, width E = {}, {} heads of width D = {}. Heads stand side by side.\n", length, width, heads, head_dim);
+    fmt::print("Forward: {} words, width E = {}, {} heads of width D = {}. Heads stand side by side.\n", length, width, heads,
+               head_dim);
     const Matrix X = to_matrix(x);
     report.step("words", "X [T, E]", {X});
     const auto Q = per_head([&](std::size_t h) { return columns_of(project(X, layer.q_proj), h); });
@@ -96,7 +98,8 @@ int run(const std::string& html) {
     const Matrix C = joined(O), Y = project(C, layer.out_proj);
     report.compare("concatenate", "C = [O of head 0, O of head 1] [T, E]", {C}, {to_matrix(tape.concat)});
     report.compare("project", "Y = C Woᵀ + bo [T, E]", {Y}, {to_matrix(tape.y)});
-    report.compare("the layer, by its fused kernel", "MultiHeadAttention(X)", {Y}, {to_matrix(layer(x, AttentionMask::causal()))});
+    report.compare("the layer, by its fused kernel", "MultiHeadAttention(X)", {Y},
+                   {to_matrix(layer(x, AttentionMask::causal()))});
 
     fmt::print("\n\nBackward: the gradient of L = ½ Σ Y² = {:.6f}.\n", tape.loss.item());
     const auto gradient = [](const Tensor& t) { return to_matrix(t.grad()); };
@@ -121,12 +124,16 @@ int run(const std::string& html) {
     const auto dK = per_head([&](std::size_t h) { return scaled(scale, times(transposed(dS[h]), Q[h])); });
     report.compare("scale and score: keys", "dK = dSᵀ Q / √D", dK, gradients(tape.k));
     Matrix dX(length, width);
-    const std::tuple<const char*, const Linear*, Matrix> projections[] = {
-        {"q", &layer.q_proj, joined(dQ)}, {"k", &layer.k_proj, joined(dK)}, {"v", &layer.v_proj, joined(dV)}};
+    const std::tuple<const char*, const Linear*, Matrix> projections[] = {{"q", &layer.q_proj, joined(dQ)},
+                                                                          {"k", &layer.k_proj, joined(dK)},
+                                                                          {"v", &layer.v_proj, joined(dV)}};
     for (const auto& [name, projection, d] : projections) {
-        report.compare(fmt::format("project to heads: W{}", name), fmt::format("dW{} = d{}ᵀ X", name, static_cast<char>(std::toupper(*name))),
-                       {times(transposed(d), X)}, {gradient(projection->weight)});
-        report.compare(fmt::format("project to heads: b{}", name), fmt::format("db{} = Σ d{} over rows", name, static_cast<char>(std::toupper(*name))), {column_sums(d)}, {gradient(projection->bias)});
+        report.compare(fmt::format("project to heads: W{}", name),
+                       fmt::format("dW{} = d{}ᵀ X", name, static_cast<char>(std::toupper(*name))), {times(transposed(d), X)},
+                       {gradient(projection->weight)});
+        report.compare(fmt::format("project to heads: b{}", name),
+                       fmt::format("db{} = Σ d{} over rows", name, static_cast<char>(std::toupper(*name))), {column_sums(d)},
+                       {gradient(projection->bias)});
         dX = plus(dX, times(d, to_matrix(projection->weight)));
     }
     report.compare("words", "dX = dQ Wq + dK Wk + dV Wv", {dX}, {gradient(tape.x)});
@@ -136,7 +143,9 @@ int run(const std::string& html) {
         const Tensor loss = 0.5 * sum(square(tape.layer(x.detach().requires_grad_(), AttentionMask::causal())));
         loss.backward();
         study::write_html(Tape(loss, recorder), html,
-                          {.title = "Attention on four words", .labels = [](const std::string&) -> study::AttentionLabels { return {words, words}; }});
+                          {.title = "Attention on four words", .labels = [](const std::string&) -> study::AttentionLabels {
+                               return {words, words};
+                           }});
         fmt::print("\nThe same as a page: {}\n", html);
     }
     fmt::print("\nattention_walkthrough: {} steps by hand and by the tape agree to {:.1e}\n", report.count(), report.largest());
@@ -146,7 +155,8 @@ int run(const std::string& html) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Program program("attention_walkthrough", "Shows every step of attention on four words, forward and back, by hand and by the tape.");
+    Program program("attention_walkthrough",
+                    "Shows every step of attention on four words, forward and back, by hand and by the tape.");
     std::string html;
     program.option("--html", html, "Write a page that shows the same to this file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(html); });

@@ -82,8 +82,7 @@ struct Module {
 ///
 /// It stands for the full name of the module in the model that is observed. A Layer that is called as `layer(x)` has it already.
 struct ModuleScope : Scope {
-    explicit ModuleScope(const Module& module, std::source_location place = std::source_location::current())
-        : Scope(&module, typeid(module), place) {}
+    explicit ModuleScope(const Module& module, Place place = Place::current()) : Scope(&module, typeid(module), place) {}
 };
 
 /// A module from one tensor to one tensor.

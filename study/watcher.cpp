@@ -6,14 +6,14 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
-std::string to_string(const std::source_location& place) {
-    std::string_view file = place.file_name();
+std::string to_string(const Place& place) {
+    std::string_view file = place.file;
     for (const std::string_view folder : {"/autograd/", "/layers/", "/optim/", "/study/", "/io/", "/examples/"})
         if (const std::size_t at = file.rfind(folder); at != std::string_view::npos) {
             file.remove_prefix(at + 1);
-            return fmt::format("{}:{}", file, place.line());
+            return fmt::format("{}:{}", file, place.line);
         }
-    return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), place.line());
+    return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), place.line);
 }
 
 Watcher::Watcher(Module& model) : Watcher() {

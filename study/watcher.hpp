@@ -20,7 +20,7 @@ struct ScopeInfo {
 };
 
 /// "layers/attention.cpp:98": a place in the sources, from the folder that the library's headers are in.
-std::string to_string(const std::source_location& place);
+std::string to_string(const Place& place);
 
 /// Keeps track of scopes by their full names.
 ///

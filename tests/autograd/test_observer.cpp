@@ -41,9 +41,7 @@ struct Diary : Observer {
 };
 
 /// Whether a place is in a file of that name.
-bool is_in(const std::source_location& place, const std::string& file) {
-    return std::string(place.file_name()).find(file) != std::string::npos;
-}
+bool is_in(const Place& place, const std::string& file) { return std::string(place.file).find(file) != std::string::npos; }
 
 }  // namespace
 

@@ -155,7 +155,7 @@ TEST_CASE("every row of the operation table names an operation that exists and h
 TEST_CASE("every operation that is recorded has a formula, a gradient in it, and a place in autograd/ops") {
     struct FormulaChecker : Observer {
         void on_record(const RecordEvent& event) override {
-            const std::string formula = event.operation.formula, place = event.operation.place.file_name();
+            const std::string formula = event.operation.formula, place = event.operation.place.file;
             INFO(event.operation.name << ": " << formula << " in " << place);
             const std::size_t gradient = formula.find(";  ");
             REQUIRE(gradient != std::string::npos);
@@ -167,6 +167,7 @@ TEST_CASE("every operation that is recorded has a formula, a gradient in it, and
     };
     for_each_differentiable_set([](const Row& row, const std::vector<Tensor>& xs) {
         const FormulaChecker checker;
+        if (!row.f(xs).requires_grad()) return;  // of nothing
         weighted(row.f(xs)).backward();
         grad(weighted(row.f(xs)), requiring_grad(xs), {.create_graph = true});
     });
