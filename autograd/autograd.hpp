@@ -2,6 +2,8 @@
 #pragma once
 
 #include <tapehead/autograd/backward_steps.hpp>
+#include <tapehead/autograd/function.hpp>
+#include <tapehead/autograd/functional.hpp>
 #include <tapehead/autograd/gradcheck.hpp>
 #include <tapehead/autograd/observer.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>

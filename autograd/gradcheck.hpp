@@ -1,16 +1,12 @@
 // Gradients checked against finite differences.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include <tapehead/autograd/tensor.hpp>
+#include <tapehead/autograd/function.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
-
-/// A function of some tensors, to be checked.
-using Function = std::function<Tensor(const std::vector<Tensor>&)>;
 
 struct GradcheckOptions {
     Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;      ///< distance of the central difference
