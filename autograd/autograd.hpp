@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tapehead/autograd/backward_steps.hpp>
+#include <tapehead/autograd/checkpoint.hpp>
 #include <tapehead/autograd/function.hpp>
 #include <tapehead/autograd/functional.hpp>
 #include <tapehead/autograd/gradcheck.hpp>

@@ -40,6 +40,13 @@ private:
     CachedVector<Node*> newest_;
 };
 
+/// The gradients of y at `ends`, undefined where an end has none or requires none: a sweep within a sweep.
+///
+/// Goes no further than to what was recorded after the time `since`. What is older, the ends among it, is left to the sweep around
+/// this one: its rules, its hooks and its observers.
+std::vector<Tensor> gradients_since(std::uint64_t since, const Tensor& y, const std::vector<Tensor>& ends, const Tensor& dy,
+                                    bool create_graph);
+
 }  // namespace detail
 
 /// A sweep from a result back, in steps.
@@ -67,9 +74,12 @@ public:
 private:
     friend class Tensor;
     friend std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const struct GradOptions& options);
+    friend std::vector<Tensor> detail::gradients_since(std::uint64_t since, const Tensor& y, const std::vector<Tensor>& ends,
+                                                       const Tensor& dy, bool create_graph);
 
-    /// Gathers for `targets`, or for every node that keeps its gradient if there are none.
-    BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, detail::CachedVector<Node*> targets);
+    /// Gathers for `targets`, or for every node that keeps its gradient if there are none; passes nothing older than `since`.
+    BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, detail::CachedVector<Node*> targets,
+                  std::uint64_t since = 0);
     /// Takes all steps; what was gathered for the targets, after all of it is known.
     detail::CachedVector<detail::NodeGradient> run();
 
@@ -81,7 +91,8 @@ private:
 
     BackwardOptions options_;
     detail::CachedVector<Node*> targets_;
-    std::uint64_t oldest_target_ = UINT64_MAX;
+    std::uint64_t since_;
+    std::uint64_t stop_;  // the newest time from which no node is passed: it leads to no target
     detail::Pending pending_;
     detail::NodeGradient current_;
     detail::CachedVector<Tensor> dx_;  // what a rule returns, kept for its memory

@@ -3,10 +3,44 @@
 #pragma once
 
 #include <atomic>
+#include <utility>
+#include <vector>
 
 #include <tapehead/autograd/kernels/philox.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
+
+class Generator;
+
+namespace detail {
+
+/// Stands between a thread and its generators while it lives, so that a computation can run again with the same random numbers.
+class Draws {
+public:
+    /// Writes down the keys that are drawn.
+    Draws() = default;
+    /// Gives out these keys, in order, whatever generator is asked; the generators stay where they are.
+    explicit Draws(std::vector<kernels::PhiloxKey> keys) : keys_(std::move(keys)), repeats_(true) {}
+    ~Draws();
+    Draws(const Draws&) = delete;
+    Draws& operator=(const Draws&) = delete;
+
+    /// Throws GradError where a repetition asks for more than was drawn.
+    kernels::PhiloxKey take(Generator& generator, Index n);
+    const std::vector<kernels::PhiloxKey>& keys() const { return keys_; }
+
+private:
+    std::vector<kernels::PhiloxKey> keys_;
+    bool repeats_ = false;
+    std::size_t next_ = 0;
+    Draws* const before_ = install();
+    Draws* install();
+};
+
+/// What this thread draws through, null for nothing.
+inline constinit thread_local Draws* draws = nullptr;
+
+}  // namespace detail
 
 /// A random stream: a seed, and how far it has been used.
 class Generator {
@@ -18,7 +52,7 @@ public:
         position_ = 0;
     }
     /// The key of the next n numbers, which are then used up.
-    kernels::PhiloxKey take(Index n) { return {seed_, position_.fetch_add(kernels::philox_positions(n))}; }
+    kernels::PhiloxKey take(Index n) { return detail::draws ? detail::draws->take(*this, n) : advance(n); }
 
     std::uint64_t seed() const { return seed_; }
     std::uint64_t position() const { return position_; }
@@ -29,6 +63,9 @@ public:
     }
 
 private:
+    friend class detail::Draws;
+    kernels::PhiloxKey advance(Index n) { return {seed_, position_.fetch_add(kernels::philox_positions(n))}; }
+
     std::atomic<std::uint64_t> seed_;
     std::atomic<std::uint64_t> position_{0};
 };

@@ -96,6 +96,13 @@ Tensor checked_seed(const char* operation, const Tensor& y, const Tensor& seed) 
     return seed;
 }
 
+/// What was found for a tensor; undefined if nothing was.
+Tensor gradient_of(const Tensor& x, const CachedVector<NodeGradient>& found) {
+    if (!x.requires_grad()) return {};
+    const auto entry = std::find_if(found.begin(), found.end(), [&](const auto& e) { return e.node == x.node(); });
+    return entry != found.end() ? entry->gradient : Tensor();
+}
+
 /// Adds to the gradient that a node keeps. Kept gradients share memory with nothing, so that they may be changed in place.
 void keep(Node& node, const Tensor& gradient) {
     Tensor& kept = node.keepsakes().gradient;
@@ -168,9 +175,10 @@ std::vector<NodeGradient> Pending::list() const {
 
 // The sweep
 
-BackwardSteps::BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, CachedVector<Node*> targets)
-    : options_(options), targets_(std::move(targets)) {
-    for (const Node* target : targets_) oldest_target_ = std::min(oldest_target_, target->id);
+BackwardSteps::BackwardSteps(const Ref<Node>& root, const Tensor& seed, BackwardOptions options, CachedVector<Node*> targets,
+                             std::uint64_t since)
+    : options_(options), targets_(std::move(targets)), since_(since), stop_(since) {
+    if (!targets_.empty()) stop_ = std::max(since, (*std::ranges::min_element(targets_, is_older))->id);
     const GradMode mode(options_.create_graph);
     pending_.add(root, unchanged(seed));
 }
@@ -184,11 +192,11 @@ bool BackwardSteps::is_target(const Node* node) const {
 
 /// Whether the sweep must go on to an input: only what is newer than a target can lead to it.
 bool BackwardSteps::is_wanted(const Node* input) const {
-    return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > oldest_target_));
+    return input && (targets_.empty() || is_target(input) || (!input->is_leaf() && input->id > stop_));
 }
 
 void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
-    if (node->id == oldest_target_) return;  // nothing that is asked for is older
+    if (node->id <= stop_) return;  // nothing that is asked for is older
     check<GradError>(!node->is_released(),
                      "backward: expected a recorded graph, got one that an earlier sweep freed at '{}'; give that sweep "
                      "retain_graph = true",
@@ -230,11 +238,12 @@ void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
 
 void BackwardSteps::take(NodeGradient& current) {
     auto& [node, dy] = current;
+    const bool is_own = node->id > since_;  // not the business of a sweep around this one
     const Keepsakes* keepsakes = node->find_keepsakes();
-    if (keepsakes) dy = apply_hooks(*keepsakes, std::move(dy));
+    if (keepsakes && is_own) dy = apply_hooks(*keepsakes, std::move(dy));
     if (targets_.empty() ? keepsakes && keepsakes->keeps_gradient : is_target(node.get())) found_.push_back(current);
     if (!node->is_leaf()) pass(node, dy);
-    else if (detail::is_observed()) [[unlikely]]
+    else if (is_own && detail::is_observed()) [[unlikely]]
         detail::observe(PullEvent{*node, dy, {}, {}, std::chrono::steady_clock::now()});
 }
 
@@ -279,9 +288,22 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const G
         found = BackwardSteps(y.node(), seed, {options.retain_graph, options.create_graph}, targets).run();
     std::vector<Tensor> gradients;
     for (const Tensor& x : xs) {
-        const auto entry = std::find_if(found.begin(), found.end(), [&](const auto& e) { return e.node == x.node(); });
-        gradients.push_back(entry != found.end() ? entry->gradient : zeros(x.shape()));
+        const Tensor gradient = gradient_of(x, found);
+        gradients.push_back(gradient ? gradient : zeros(x.shape()));
     }
+    return gradients;
+}
+
+std::vector<Tensor> detail::gradients_since(std::uint64_t since, const Tensor& y, const std::vector<Tensor>& ends,
+                                            const Tensor& dy, bool create_graph) {
+    CachedVector<Node*> targets;
+    for (const Tensor& end : ends)
+        if (end.requires_grad()) targets.push_back(end.node().get());
+    CachedVector<NodeGradient> found;
+    if (y.requires_grad() && !targets.empty())
+        found = BackwardSteps(y.node(), dy, {.create_graph = create_graph}, targets, since).run();
+    std::vector<Tensor> gradients(ends.size());
+    for (std::size_t i = 0; i < ends.size(); ++i) gradients[i] = gradient_of(ends[i], found);
     return gradients;
 }
 

@@ -53,7 +53,8 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 
 Tensor chain(const Tensor& dy, const Tensor& slope) {
     Tensor y = combine("chain", Binary::chain, dy, slope);
-    if (!grad_enabled()) return y;  // as in most sweeps, which need not pay for the rules
+    // As in most sweeps, which need not pay for the rules.
+    if (!grad_enabled() && !detail::is_observed()) return y;
     return record({"chain", "y = dy s, 0 where dy = 0;  ddy = dz s,  ds = dy dz"}, std::move(y),
                   wrt(dy, [slope](const Tensor& d) { return chain(d, slope); }),
                   wrt(slope, [dy](const Tensor& d) { return chain(dy, d); }));
