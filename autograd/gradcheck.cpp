@@ -34,6 +34,10 @@ Shape position_of(Index offset, const Shape& shape) {
     return position;
 }
 
+std::string name_of(std::size_t input, const GradcheckOptions& options) {
+    return input < options.names.size() ? options.names[input] : fmt::format("input {}", input);
+}
+
 /// Gives an element its value back at the end of a scope, however that is left.
 struct PutBack {
     Tensor x;
@@ -65,9 +69,9 @@ Real central_difference(const std::function<Tensor()>& value, Tensor x, Index el
 std::string GradcheckReport::message() const {
     if (entries == 0) return "gradcheck: no entries to compare";
     return fmt::format(
-        "gradcheck: {} of {} entries; worst: input {} at {}: analytic {:.9g}, numerical {:.9g}, {:.3g} times the "
+        "gradcheck: {} of {} entries; worst: {} at {}: analytic {:.9g}, numerical {:.9g}, {:.3g} times the "
         "tolerance",
-        passed ? "passed, all" : "FAILED, some", entries, input, position, analytic, numerical, error);
+        passed ? "passed, all" : "FAILED, some", entries, name, position, analytic, numerical, error);
 }
 
 GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
@@ -88,8 +92,14 @@ GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, 
             ++report.entries;
             if (error <= report.error && report.input >= 0) continue;
             const bool passed = report.passed && error <= 1;  // false for NaN
-            report = {passed,    report.entries, static_cast<Index>(i), position_of(element, inputs[i].shape()), found,
-                      numerical, error};
+            report = {.passed = passed,
+                      .entries = report.entries,
+                      .input = static_cast<Index>(i),
+                      .name = name_of(i, options),
+                      .position = position_of(element, inputs[i].shape()),
+                      .analytic = found,
+                      .numerical = numerical,
+                      .error = error};
             if (std::isnan(error)) return report;
         }
     }

@@ -12,7 +12,8 @@ struct GradcheckOptions {
     Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;      ///< distance of the central difference
     Real absolute = sizeof(Scalar) == 8 ? 1e-6 : 2e-2;  ///< tolerance: |difference| ≤ absolute + relative |numerical|
     Real relative = sizeof(Scalar) == 8 ? 1e-5 : 2e-2;
-    std::uint64_t seed = 1;  ///< of the random weights that make a scalar of f's result
+    std::uint64_t seed = 1;               ///< of the random weights that make a scalar of f's result
+    std::vector<std::string> names = {};  ///< of the inputs, for the message: "input 0" and so on where there are none
 };
 
 /// What a check found; true if it passed.
@@ -20,6 +21,7 @@ struct GradcheckReport {
     bool passed = true;
     Index entries = 0;   ///< how many derivatives were compared
     Index input = -1;    ///< where the worst one is: which input,
+    std::string name;    ///< its name,
     Shape position;      ///< which element of it,
     Real analytic = 0;   ///< the derivative of the rules,
     Real numerical = 0;  ///< and the one of finite differences

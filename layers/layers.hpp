@@ -7,6 +7,7 @@
 #include <tapehead/layers/embedding.hpp>
 #include <tapehead/layers/feed_forward.hpp>
 #include <tapehead/layers/generate.hpp>
+#include <tapehead/layers/gradcheck.hpp>
 #include <tapehead/layers/init.hpp>
 #include <tapehead/layers/kv_cache.hpp>
 #include <tapehead/layers/linear.hpp>
