@@ -165,10 +165,11 @@ void AttentionCapture::save(const std::string& path) const {
                 for (Index h = 0; h < call.heads; ++h) all.push_back(make(b, h));
             const auto join = [&](const char* step, Tensor AttentionHead::*member) {
                 std::vector<Tensor> parts;
+                parts.reserve(all.size());
                 for (const AttentionHead& head : all) parts.push_back(head.*member);
                 const Tensor stacked = stack(parts);
                 arrays.push_back(
-                    {name + "." + step + suffix, reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
+                    {fmt::format("{}.{}{}", name, step, suffix), reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
             };
             join("q", &AttentionHead::q);
             join("k", &AttentionHead::k);

@@ -162,7 +162,7 @@ void write_clusters(std::string& dot, const Tape& tape, const Cluster& cluster, 
                            entry.kind == TapeEntry::Kind::constant ? ", style=dashed" : "");
     }
     for (const auto& [part, inner] : cluster.inside) {
-        const std::string full = name.empty() ? part : name + "." + part;
+        const std::string full = name.empty() ? part : fmt::format("{}.{}", name, part);
         dot += fmt::format("{}subgraph cluster_{} {{\n{}  label={};\n", indent, number++, indent, quoted(full));
         write_clusters(dot, tape, inner, full, depth + 1, number);
         dot += indent + "}\n";

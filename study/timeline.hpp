@@ -38,7 +38,7 @@ public:
     Tensor watch(Index step, const Step& train_step) {
         AttentionCapture capture(model_);
         GradientFlow flow(model_);
-        const Tensor loss = train_step();
+        Tensor loss = train_step();
         take(step, static_cast<Real>(loss.item()), flow, capture);
         return loss;
     }
