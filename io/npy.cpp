@@ -1,42 +1,125 @@
-// The .npy format (NumPy's "format" module, versions 1 to 3) and zip archives of it, through libzip; see npy.hpp.
+// The .npy format; see npy.hpp and npy_format.hpp. Archives of it are in npz.cpp.
 #include <tapehead/io/npy.hpp>
 
 #include <bit>
+#include <cctype>
 #include <cmath>
+#include <concepts>
 #include <cstring>
 #include <limits>
-#include <map>
-#include <memory>
-#include <regex>
-#include <set>
-
-#include <zip.h>
+#include <utility>
 
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/npy_format.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
+using detail::NpyArray;
+using detail::NpyType;
+
 constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::size_t most_header_bytes = 10'000;  // as NumPy; a longer one describes no array of numbers
+constexpr Index most_elements = Index{1} << 44;
 static_assert(std::endian::native == std::endian::little);
 
-std::string to_npy(const Tensor& tensor) {
-    std::string shape;
-    for (const Index extent : tensor.shape()) shape += fmt::format("{}, ", extent);
-    if (tensor.dim() > 1) shape.erase(shape.size() - 2);
-    if (tensor.dim() == 1) shape.pop_back();
-    std::string header = fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': ({}), }}", sizeof(Scalar), shape);
-    constexpr std::size_t prefix = 10, alignment = 64;
-    header.append((alignment - (prefix + header.size() + 1) % alignment) % alignment, ' ');
-    header += '\n';
+/// Reads the header, a Python dictionary of three keys in any order, in the form that NumPy writes it.
+class HeaderReader {
+public:
+    HeaderReader(std::string_view text, const std::string& source) : text_(text), source_(source) {}
 
-    std::string bytes(magic);
-    bytes += {'\1', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-    bytes += header;
-    bytes.append(reinterpret_cast<const char*>(tensor.data()), static_cast<std::size_t>(tensor.numel()) * sizeof(Scalar));
-    return bytes;
-}
+    NpyArray read() {
+        NpyArray array;
+        bool has_type = false, has_order = false, has_shape = false;
+        require(accept('{'));
+        while (!accept('}')) {
+            const std::string_view key = quoted();
+            require(accept(':'));
+            if (key == "descr" && !std::exchange(has_type, true)) array.type = type();
+            else if (key == "fortran_order" && !std::exchange(has_order, true)) array.is_fortran_order = truth();
+            else if (key == "shape" && !std::exchange(has_shape, true)) array.shape = shape();
+            else require(false);
+            if (accept(',')) continue;
+            require(accept('}'));
+            break;
+        }
+        skip_spaces();
+        require(has_type && has_order && has_shape && at_ == text_.size());
+        return array;
+    }
+
+private:
+    void require(bool holds) const {
+        check<FileError>(holds, "load_npy: expected a header with 'descr', 'fortran_order' and 'shape', got {} in '{}'",
+                         text_.substr(0, text_.find_last_not_of(" \n") + 1), source_);
+    }
+    void skip_spaces() { at_ = std::min(text_.find_first_not_of(" \t\n", at_), text_.size()); }
+    bool accept(std::string_view token) {
+        skip_spaces();
+        if (!text_.substr(at_).starts_with(token)) return false;
+        at_ += token.size();
+        return true;
+    }
+    bool accept(char token) { return accept(std::string_view(&token, 1)); }
+
+    std::string_view quoted() {
+        skip_spaces();
+        const char quote = at_ < text_.size() ? text_[at_] : '\0';
+        require(quote == '\'' || quote == '"');
+        const std::size_t end = text_.find(quote, at_ + 1);
+        require(end != std::string_view::npos);
+        const std::string_view text = text_.substr(at_ + 1, end - at_ - 1);
+        at_ = end + 1;
+        return text;
+    }
+    bool truth() {
+        const bool is_true = accept("True");
+        require(is_true || accept("False"));
+        return is_true;
+    }
+    NpyType type() {
+        check<FileError>(!accept('['), "load_npy: expected numbers or bool, got an array of records in '{}'", source_);
+        const std::string_view name = quoted();
+        const auto one_of = [&](std::size_t i, std::string_view all) { return all.find(name[i]) != std::string_view::npos; };
+        const bool is_known = name.size() == 3 && one_of(0, "<>=|") && one_of(1, "fiub") &&
+                              one_of(2, name[1] == 'f'   ? "248"
+                                        : name[1] == 'b' ? "1"
+                                                         : "1248");
+        check<FileError>(is_known, "load_npy: expected numbers or bool, got '{}' in '{}'", name, source_);
+        return {name[0] == '>', name[1], static_cast<std::size_t>(name[2] - '0')};
+    }
+    Shape shape() {
+        Shape shape;
+        require(accept('('));
+        bool has_comma = true;  // "(3)" is no tuple
+        while (!accept(')')) {
+            skip_spaces();
+            const std::size_t end = std::min(text_.find_first_not_of("0123456789", at_), text_.size());
+            const std::string digits(text_.substr(at_, end - at_));
+            require(has_comma && !digits.empty());
+            check<FileError>(shape.rank() < max_rank && digits.size() < 16,
+                             "load_npy: expected a shape of at most {} axes that fits, got {} in '{}'", max_rank, text_,
+                             source_);
+            shape.push_back(std::stoll(digits));
+            at_ = end;
+            accept('L');  // Python 2 wrote long integers so
+            has_comma = accept(',');
+        }
+        require(has_comma || shape.rank() != 1);
+        Index elements = 1;  // of the axes that are not empty
+        for (const Index extent : shape) {
+            check<FileError>(extent == 0 || elements <= most_elements / extent,
+                             "load_npy: expected a shape that fits, got {} in '{}'", shape, source_);
+            elements *= std::max<Index>(extent, 1);
+        }
+        return shape;
+    }
+
+    std::string_view text_;
+    const std::string& source_;
+    std::size_t at_ = 0;
+};
 
 /// A half: 1 bit sign, 5 bits exponent, 10 bits fraction.
 Real from_half(std::uint16_t bits) {
@@ -46,88 +129,29 @@ Real from_half(std::uint16_t bits) {
     return sign * (exponent ? std::ldexp(1024 + fraction, exponent - 25) : std::ldexp(fraction, -24));
 }
 
-/// A number type of NumPy's: '<f4' and the like.
-struct Descr {
-    bool swapped;
-    char kind;
-    std::size_t size;
-};
-
-/// One element, its bytes in the order of this machine.
 template <class T>
-Scalar element_as(const char* bytes) {
+T read(const char* bytes) {
     T value;
-    std::memcpy(&value, bytes, sizeof(T));
-    return static_cast<Scalar>(value);
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
 }
 
-Scalar element(const Descr& type, const char* bytes) {
-    char own[8] = {};
-    for (std::size_t i = 0; i < type.size; ++i) own[i] = bytes[type.swapped ? type.size - 1 - i : i];
-    std::uint16_t half = 0;
-    switch (type.kind) {
-        case 'f':
-            if (type.size == 8) return element_as<double>(own);
-            if (type.size == 4) return element_as<float>(own);
-            std::memcpy(&half, own, sizeof half);
-            return static_cast<Scalar>(from_half(half));
-        case 'i':
-            if (type.size == 8) return element_as<std::int64_t>(own);
-            if (type.size == 4) return element_as<std::int32_t>(own);
-            return type.size == 2 ? element_as<std::int16_t>(own) : element_as<std::int8_t>(own);
-        case 'u':
-            if (type.size == 8) return element_as<std::uint64_t>(own);
-            if (type.size == 4) return element_as<std::uint32_t>(own);
-            return type.size == 2 ? element_as<std::uint16_t>(own) : element_as<std::uint8_t>(own);
-        default: return own[0] != 0;
-    }
-}
-
-/// What the header of a file says.
-struct Header {
-    Descr type;
-    bool fortran_order;
-    Shape shape;
-};
-
-Header parse_header(const std::string& text, const std::string& source) {
-    // A Python dictionary in the one form that NumPy writes: keys in any order, a tuple of numbers for the shape.
-    static const std::regex entry(R"(\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([\d\s,L]*\))\s*,?)");
-    static const std::regex frame(R"(\{([\s\S]*)\}\s*)"), descr(R"('([<>=|])([fiub])(\d)')");
-    std::smatch whole;
-    check<FileError>(std::regex_match(text, whole, frame), "load_npy: expected a header of NumPy's, got '{}' in '{}'", text,
-                     source);
-    std::map<std::string, std::string> values;
-    std::string rest = whole[1];
-    for (std::smatch found; std::regex_search(rest, found, entry, std::regex_constants::match_continuous);
-         rest = found.suffix())
-        check<FileError>(values.emplace(found[1], found[2]).second, "load_npy: expected each key once, got '{}' in '{}'", text,
-                         source);
-    check<FileError>(rest.find_first_not_of(" \n") == std::string::npos && values.size() == 3,
-                     "load_npy: expected 'descr', 'fortran_order' and 'shape', got '{}' in '{}'", text, source);
-
-    std::smatch type;
-    const std::string& named = values["descr"];
-    check<FileError>(std::regex_match(named, type, descr), "load_npy: expected numbers or bool, got {} in '{}'", named, source);
-    const Descr number{type[1] == ">", type[2].str()[0], static_cast<std::size_t>(type[3].str()[0] - '0')};
-    const std::set<std::size_t> sizes = number.kind == 'f'   ? std::set<std::size_t>{2, 4, 8}
-                                        : number.kind == 'b' ? std::set<std::size_t>{1}
-                                                             : std::set<std::size_t>{1, 2, 4, 8};
-    check<FileError>(sizes.contains(number.size), "load_npy: expected numbers or bool, got {} in '{}'", named, source);
-
-    Shape shape;
-    static const std::regex extent(R"(\d+)");
-    const std::string& tuple = values["shape"];
-    Index elements = 1;
-    for (std::sregex_iterator at(tuple.begin(), tuple.end(), extent), end; at != end; ++at) {
-        check<FileError>(shape.rank() < max_rank && at->str().size() < 16, "load_npy: expected at most {} axes, got {} in '{}'",
-                         max_rank, tuple, source);
-        shape.push_back(std::stoll(at->str()));
-        check<FileError>(shape[-1] == 0 || elements <= (Index{1} << 44) / shape[-1],
-                         "load_npy: expected a shape that fits, got {} in '{}'", tuple, source);
-        elements *= std::max<Index>(shape[-1], 1);
-    }
-    return {number, values["fortran_order"] == "True", shape};
+/// Calls `f` with the value of an element, whose bytes are in the order of this machine.
+template <class F>
+void with_element(const NpyType& type, const char* bytes, const F& f) {
+    const auto is = [&](char kind, std::size_t size) { return type.kind == kind && type.size == size; };
+    if (is('f', 8)) return f(read<double>(bytes));
+    if (is('f', 4)) return f(read<float>(bytes));
+    if (is('f', 2)) return f(from_half(read<std::uint16_t>(bytes)));
+    if (is('i', 8)) return f(read<std::int64_t>(bytes));
+    if (is('i', 4)) return f(read<std::int32_t>(bytes));
+    if (is('i', 2)) return f(read<std::int16_t>(bytes));
+    if (is('i', 1)) return f(int{read<std::int8_t>(bytes)});
+    if (is('u', 8)) return f(read<std::uint64_t>(bytes));
+    if (is('u', 4)) return f(read<std::uint32_t>(bytes));
+    if (is('u', 2)) return f(read<std::uint16_t>(bytes));
+    if (is('u', 1)) return f(read<std::uint8_t>(bytes));
+    return f(*bytes != 0);
 }
 
 /// Where in a column-major array the element is that stands at `place` in a row-major one.
@@ -141,7 +165,46 @@ Index fortran_place(Index place, const Shape& shape) {
     return offset;
 }
 
-Tensor from_npy(const std::string& bytes, const std::string& source) {
+/// Calls `f(i, value)` for all elements in row-major order.
+template <class F>
+void for_each_element(const NpyArray& array, const F& f) {
+    const std::size_t size = array.type.size;
+    const Index n = array.shape.numel();
+    for (Index i = 0; i < n; ++i) {
+        const auto from = static_cast<std::size_t>(array.is_fortran_order ? fortran_place(i, array.shape) : i);
+        char own[8] = {};
+        for (std::size_t b = 0; b < size; ++b) own[b] = array.data[from * size + (array.type.is_swapped ? size - 1 - b : b)];
+        with_element(array.type, own, [&](auto value) { f(i, value); });
+    }
+}
+
+}  // namespace
+
+namespace detail {
+
+std::string npy_bytes(std::string_view type, const Shape& shape, std::string_view data) {
+    std::string extents;
+    for (const Index extent : shape) extents += fmt::format("{}, ", extent);
+    if (shape.rank() > 1) extents.erase(extents.size() - 2);
+    if (shape.rank() == 1) extents.pop_back();
+    std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, extents);
+    constexpr std::size_t prefix = 10, alignment = 64;
+    header.append((alignment - (prefix + header.size() + 1) % alignment) % alignment, ' ');
+    header += '\n';
+
+    std::string bytes(magic);
+    bytes += {'\1', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
+    bytes += header;
+    bytes += data;
+    return bytes;
+}
+
+std::string npy_bytes(const Tensor& tensor) {
+    return npy_bytes(fmt::format("<f{}", sizeof(Scalar)), tensor.shape(),
+                     {reinterpret_cast<const char*>(tensor.data()), tensor.values().size_bytes()});
+}
+
+NpyArray parse_npy(std::string_view bytes, const std::string& source) {
     const auto at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
     check<FileError>(bytes.size() >= 10 && bytes.starts_with(magic) && 1 <= at(6) && at(6) <= 3,
                      "load_npy: expected NumPy's format, version 1 to 3, got something else in '{}'", source);
@@ -149,104 +212,49 @@ Tensor from_npy(const std::string& bytes, const std::string& source) {
     const std::size_t start = is_long ? 12 : 10;
     check<FileError>(bytes.size() >= start, "load_npy: expected a whole file, got {} bytes in '{}'", bytes.size(), source);
     const std::size_t length = at(8) + (at(9) << 8) + (is_long ? (at(10) << 16) + (at(11) << 24) : 0);
+    check<FileError>(length <= most_header_bytes, "load_npy: expected a header of at most {} bytes, got {} in '{}'",
+                     most_header_bytes, length, source);
     check<FileError>(bytes.size() - start >= length, "load_npy: expected a header of {} bytes, got {} bytes in '{}'", length,
                      bytes.size() - start, source);
-    const Header header = parse_header(bytes.substr(start, length), source);
-    const std::size_t first = start + length, size = header.type.size;
-    check<FileError>(bytes.size() - first == static_cast<std::size_t>(header.shape.numel()) * size,
-                     "load_npy: expected {} elements of {} bytes, got {} bytes in '{}'", header.shape.numel(), size,
-                     bytes.size() - first, source);
-    Tensor tensor = Tensor::empty(header.shape);
-    for (Index i = 0; i < tensor.numel(); ++i) {
-        const Index from = header.fortran_order ? fortran_place(i, header.shape) : i;
-        tensor.raw()[i] = element(header.type, bytes.data() + first + static_cast<std::size_t>(from) * size);
-    }
+    NpyArray array = HeaderReader(bytes.substr(start, length), source).read();
+    array.data = bytes.substr(start + length);
+    check<FileError>(array.data.size() == static_cast<std::size_t>(array.shape.numel()) * array.type.size,
+                     "load_npy: expected {} elements of {} bytes, got {} bytes in '{}'", array.shape.numel(), array.type.size,
+                     array.data.size(), source);
+    return array;
+}
+
+Tensor tensor_of(const NpyArray& array) {
+    Tensor tensor = Tensor::empty(array.shape);
+    const NpyType& type = array.type;
+    const bool is_own = type.kind == 'f' && type.size == sizeof(Scalar) && !type.is_swapped && !array.is_fortran_order;
+    if (is_own && tensor.numel() > 0) std::memcpy(tensor.raw(), array.data.data(), array.data.size());
+    else for_each_element(array, [to = tensor.raw()](Index i, auto value) { to[i] = static_cast<Scalar>(value); });
     return tensor;
 }
 
-struct CloseArchive {
-    void operator()(zip_t* archive) const { zip_discard(archive); }
-};
-using Archive = std::unique_ptr<zip_t, CloseArchive>;
+}  // namespace detail
 
-/// A zip archive in memory. Throws FileError.
-Archive open_archive(zip_source_t* source, int flags, const std::string& path) {
-    zip_error_t error;
-    zip_error_init(&error);
-    Archive archive(source ? zip_open_from_source(source, flags, &error) : nullptr);
-    if (archive) return archive;
-    const std::string why = zip_error_strerror(&error);
-    zip_error_fini(&error);
-    if (source) zip_source_free(source);
-    throw FileError(fmt::format("npz: expected a zip archive, got '{}': {}", path, why));
+void save_npy(const std::string& path, const Tensor& tensor) { write_file(path, detail::npy_bytes(tensor)); }
+
+void save_npy(const std::string& path, const Ids& ids) {
+    write_file(path,
+               detail::npy_bytes("<i8", shape_of(ids), {reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(Id)}));
 }
 
-}  // namespace
+Tensor load_npy(const std::string& path) { return detail::tensor_of(detail::parse_npy(read_file(path), path)); }
 
-void save_npy(const std::string& path, const Tensor& tensor) { write_file(path, to_npy(tensor)); }
-
-Tensor load_npy(const std::string& path) { return from_npy(read_file(path), path); }
-
-void save_npz(const std::string& path, const NamedTensors& tensors) {
-    std::vector<std::string> arrays;  // libzip reads them when the archive is closed
-    std::set<std::string> names;
-    for (const auto& [name, tensor] : tensors) {
-        check<ValueError>(names.insert(name).second, "save_npz: expected each name once, got '{}' twice", name);
-        arrays.push_back(to_npy(tensor));
-    }
-    zip_source_t* memory = zip_source_buffer_create(nullptr, 0, 0, nullptr);
-    Archive archive = open_archive(memory, ZIP_CREATE | ZIP_TRUNCATE, path);
-    zip_source_keep(memory);
-    const std::unique_ptr<zip_source_t, decltype(&zip_source_free)> kept(memory, &zip_source_free);
-    const auto require = [&](bool worked) {
-        check<FileError>(worked, "save_npz: expected an archive that can be made, got '{}': {}", path,
-                         zip_strerror(archive.get()));
-    };
-    for (std::size_t i = 0; i < arrays.size(); ++i) {
-        zip_source_t* source = zip_source_buffer(archive.get(), arrays[i].data(), arrays[i].size(), 0);
-        const zip_int64_t entry = zip_file_add(archive.get(), (tensors[i].name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
-        require(entry >= 0 && zip_set_file_compression(archive.get(), static_cast<zip_uint64_t>(entry), ZIP_CM_STORE, 0) == 0);
-    }
-    require(zip_close(archive.get()) == 0);
-    (void)archive.release();
-
-    std::string bytes;
-    if (!tensors.empty()) {
-        zip_stat_t size;
-        check<FileError>(zip_source_stat(memory, &size) == 0 && zip_source_open(memory) == 0,
-                         "save_npz: expected an archive that can be read back, got '{}'", path);
-        bytes.resize(size.size);
-        zip_source_read(memory, bytes.data(), bytes.size());
-        zip_source_close(memory);
-    } else {
-        bytes = std::string("PK\5\6", 4) + std::string(18, '\0');  // an empty archive, which libzip does not write
-    }
-    write_file(path, bytes);
-}
-
-NamedTensors load_npz(const std::string& path) {
+Ids load_npy_ids(const std::string& path) {
     const std::string bytes = read_file(path);
-    check<FileError>(bytes.starts_with("PK"), "load_npz: expected a zip archive, got '{}'", path);
-    Archive archive =
-        open_archive(zip_source_buffer_create(bytes.data(), bytes.size(), 0, nullptr), ZIP_RDONLY | ZIP_CHECKCONS, path);
-    NamedTensors tensors;
-    for (zip_int64_t i = 0; i < zip_get_num_entries(archive.get(), 0); ++i) {
-        zip_stat_t entry;
-        check<FileError>(zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &entry) == 0,
-                         "load_npz: expected a zip archive, got '{}': {}", path, zip_strerror(archive.get()));
-        std::string array(entry.size, '\0');
-        const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive.get(),
-                                                                                      static_cast<zip_uint64_t>(i), 0),
-                                                                      &zip_fclose);
-        char beyond = 0;  // the checksum is compared at the end of the data
-        check<FileError>(file && zip_fread(file.get(), array.data(), entry.size) == static_cast<zip_int64_t>(entry.size) &&
-                             zip_fread(file.get(), &beyond, 1) == 0,
-                         "load_npz: expected '{}' in '{}', got an archive that is damaged", entry.name, path);
-        std::string name = entry.name;
-        if (name.ends_with(".npy")) name.erase(name.size() - 4);
-        tensors.push_back({name, from_npy(array, path + ": " + entry.name)});
-    }
-    return tensors;
+    const NpyArray array = detail::parse_npy(bytes, path);
+    check<FileError>(array.type.kind != 'f', "load_npy_ids: expected integers or bool, got floating point in '{}'", path);
+    Ids ids = make_array<Id>(array.shape);
+    for_each_element(array, [&](Index i, auto value) {
+        if constexpr (std::same_as<decltype(value), std::uint64_t>)
+            check<FileError>(std::in_range<Id>(value), "load_npy_ids: expected numbers of int64, got {} in '{}'", value, path);
+        ids.data()[i] = static_cast<Id>(value);
+    });
+    return ids;
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR
