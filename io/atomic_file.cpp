@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <tapehead/autograd/check.hpp>
 
@@ -21,10 +22,19 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
+void write_all(int file, std::string_view contents, const std::string& path) {
+    while (!contents.empty()) {
+        const ssize_t written = ::write(file, contents.data(), contents.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) fail("write_file", path);
+        contents.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
 /// A file under construction, gone unless it is kept.
 class Draft {
 public:
-    explicit Draft(const std::string& path) : path_(path), name_(path + ".XXXXXX"), file_(mkstemp(name_.data())) {
+    explicit Draft(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX"), file_(mkstemp(name_.data())) {
         if (file_ < 0) fail("write_file", path_);
     }
     Draft(const Draft&) = delete;
@@ -37,14 +47,7 @@ public:
         errno = error;
     }
 
-    void write(std::string_view contents) {
-        while (!contents.empty()) {
-            const ssize_t written = ::write(file_, contents.data(), contents.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) fail("write_file", path_);
-            contents.remove_prefix(static_cast<std::size_t>(written));
-        }
-    }
+    void write(std::string_view contents) { write_all(file_, contents, path_); }
 
     /// Puts the file in its place.
     void keep() {
@@ -67,10 +70,30 @@ private:
     int file_;
 };
 
+/// A device or a pipe: nothing can take its place.
+void write_through(const std::string& path, std::string_view contents) {
+    const struct Opened {
+        int file;
+        ~Opened() { close(file); }
+    } opened{open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    if (opened.file < 0) fail("write_file", path);
+    write_all(opened.file, contents, path);
+}
+
+/// Where a link leads to, over any number of links; the file there need not exist.
+std::string behind_links(std::filesystem::path path) {
+    std::error_code none;
+    for (int i = 0; i < 40 && std::filesystem::is_symlink(path, none); ++i)
+        path = path.parent_path() / std::filesystem::read_symlink(path, none);
+    return path;
+}
+
 }  // namespace
 
 void write_file(const std::string& path, std::string_view contents) {
-    Draft draft(path);
+    std::error_code none;
+    if (std::filesystem::is_other(path, none)) return write_through(path, contents);
+    Draft draft(behind_links(path));
     draft.write(contents);
     draft.keep();
 }

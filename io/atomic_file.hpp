@@ -11,7 +11,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// Writes a file: beside its place, flushed to the disk, then renamed to it.
 ///
 /// Whoever reads the path sees the old contents or the new ones, never a part, even if the program or the machine stops on the way. A
-/// file that was there keeps its permissions. Throws FileError, and then the old file is as it was.
+/// file that was there keeps its permissions, a link still leads where it did; a device or pipe is written to as it is. Throws
+/// FileError, and then the old file is as it was.
 void write_file(const std::string& path, std::string_view contents);
 
 /// The contents of a file. Throws FileError.

@@ -2,7 +2,9 @@
 #include <support/scratch.hpp>
 #include <support/testing.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -64,6 +66,27 @@ TEST_CASE("files: what cannot be written or read is said, and the old file stays
     const std::size_t count = files_in_scratch();
     CHECK_THROWS_AS(write_file(folder, "x"), FileError);
     CHECK(files_in_scratch() == count);
+}
+
+TEST_CASE("files: a link leads where it did, and a pipe is written to") {
+    write_file(scratch("target.txt"), "old");
+    std::filesystem::create_symlink("target.txt", scratch("link.txt"));
+    write_file(scratch("link.txt"), "new");
+    CHECK(std::filesystem::is_symlink(scratch("link.txt")));
+    CHECK(read_file(scratch("target.txt")) == "new");
+    std::filesystem::create_symlink("not-yet.txt", scratch("dangling.txt"));
+    write_file(scratch("dangling.txt"), "made");
+    CHECK(read_file(scratch("not-yet.txt")) == "made");
+
+    const std::string pipe = scratch("pipe");
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const int reader = open(pipe.c_str(), O_RDWR);
+    write_file(pipe, "through");
+    char text[8] = {};
+    CHECK(read(reader, text, 7) == 7);
+    close(reader);
+    CHECK(std::string(text) == "through");
+    CHECK(std::filesystem::is_fifo(pipe));
 }
 
 TEST_CASE("npy: tensors of every rank come back as they were") {
