@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <tapehead/autograd/check.hpp>
+#include <tapehead/io/descriptor.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -22,32 +23,23 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
-void write_all(int file, std::string_view contents, const std::string& path) {
-    while (!contents.empty()) {
-        const ssize_t written = ::write(file, contents.data(), contents.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) fail("write_file", path);
-        contents.remove_prefix(static_cast<std::size_t>(written));
-    }
-}
-
 /// A file under construction, gone unless it is kept.
 class Draft {
 public:
     explicit Draft(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX"), file_(mkstemp(name_.data())) {
-        if (file_ < 0) fail("write_file", path_);
+        if (!file_.is_open()) fail("write_file", path_);
     }
     Draft(const Draft&) = delete;
     Draft& operator=(const Draft&) = delete;
     ~Draft() {
-        if (file_ < 0) return;
         const int error = errno;
-        close(file_);
-        unlink(name_.c_str());
+        if (!is_kept_) unlink(name_.c_str());
         errno = error;
     }
 
-    void write(std::string_view contents) { write_all(file_, contents, path_); }
+    void write(std::string_view contents) {
+        if (!file_.write(contents)) fail("write_file", path_);
+    }
 
     /// Puts the file in its place.
     void keep() {
@@ -55,29 +47,24 @@ public:
         const mode_t mask = umask(0);
         umask(mask);
         const mode_t mode = stat(path_.c_str(), &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
-        if (fchmod(file_, mode) != 0 || fsync(file_) != 0 || rename(name_.c_str(), path_.c_str()) != 0)
-            fail("write_file", path_);
-        close(std::exchange(file_, -1));
+        const int file = file_.number();
+        if (fchmod(file, mode) != 0 || fsync(file) != 0 || rename(name_.c_str(), path_.c_str()) != 0) fail("write_file", path_);
+        is_kept_ = true;
         const std::string folder = std::filesystem::path(path_).parent_path();
-        if (const int place = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY); place >= 0) {
-            fsync(place);  // the new name too; some file systems cannot, and then it is as safe as they make it
-            close(place);
-        }
+        const Descriptor place(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
+        if (place.is_open()) fsync(place.number());  // the new name too; some file systems cannot
     }
 
 private:
     std::string path_, name_;
-    int file_;
+    Descriptor file_;
+    bool is_kept_ = false;
 };
 
 /// A device or a pipe: nothing can take its place.
 void write_through(const std::string& path, std::string_view contents) {
-    const struct Opened {
-        int file;
-        ~Opened() { close(file); }
-    } opened{open(path.c_str(), O_WRONLY | O_CLOEXEC)};
-    if (opened.file < 0) fail("write_file", path);
-    write_all(opened.file, contents, path);
+    const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file.is_open() || !file.write(contents)) fail("write_file", path);
 }
 
 /// Where a link leads to, over any number of links; the file there need not exist.

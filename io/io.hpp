@@ -1,5 +1,6 @@
 // Files: what is read and written.
 #pragma once
 
+#include <tapehead/io/append_file.hpp>
 #include <tapehead/io/atomic_file.hpp>
 #include <tapehead/io/npy.hpp>

@@ -1,4 +1,4 @@
-// The tape opened: recorded, captured, profiled, drawn.
+// The tape opened: recorded, captured, profiled, drawn; and logs of training.
 #pragma once
 
 #include <tapehead/study/anomaly.hpp>
@@ -10,3 +10,4 @@
 #include <tapehead/study/recorder.hpp>
 #include <tapehead/study/tape.hpp>
 #include <tapehead/study/timeline.hpp>
+#include <tapehead/study/training_log.hpp>

@@ -19,6 +19,20 @@ int main(int argc, char** argv) try {
     save_npz(folder + "arrays.npz",
              {{"layer.0.weight", cube}, {"bias", Tensor{1, 2}}, {"Größe", Tensor(3)}, {"none", zeros({0})}});
     save_npz(folder + "nothing.npz", {});
+
+    study::TensorBoardLog board(folder + "run");
+    board.scalar("loss", 0, 0);
+    board.scalar("loss", 1, 0.1);
+    board.scalar("Größe", Index{1} << 40, -2.5);
+    board.scalar("loss", -1, INFINITY);
+    board.scalar("loss", 2, NAN);
+    board.histogram("w", 0, arange(-40, 60) / 8);
+    board.histogram("odd", 1, Tensor{0, 0, 1, NAN, -INFINITY});
+    board.histogram("none", 2, Tensor(NAN));
+
+    study::CsvLog log(folder + "log.csv");
+    log.row(1, {{"loss", 0.1 + 0.2}, {"a \"b\", c", 1}});
+    log.row(2, {{"loss", 1e-310}, {"a \"b\", c", 2}});
     return 0;
 } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";

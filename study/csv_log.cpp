@@ -1,0 +1,75 @@
+// Logs as comma-separated values; see training_log.hpp.
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/io/atomic_file.hpp>
+#include <tapehead/study/training_log.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR::study {
+namespace {
+
+/// A field, in quotes where it needs them.
+std::string field(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
+}
+
+std::string line_of(std::vector<std::string> fields) {
+    for (std::string& text : fields) text = field(text);
+    return fmt::format("{}\n", fmt::join(fields, ","));
+}
+
+/// The fields of the first line, or none if it has no end.
+std::vector<std::string> first_line(std::string_view text) {
+    std::vector<std::string> fields(1);
+    bool is_quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (is_quoted && c == '"' && text.substr(i + 1).starts_with('"')) fields.back() += text[++i];
+        else if (c == '"') is_quoted = !is_quoted;
+        else if (!is_quoted && c == ',') fields.emplace_back();
+        else if (!is_quoted && c == '\n') return fields;
+        else if (is_quoted || c != '\r') fields.back() += c;
+    }
+    return {};
+}
+
+}  // namespace
+
+CsvLog::CsvLog(const std::string& path, const CsvLogOptions& options) {
+    if (options.append && std::filesystem::exists(path)) {
+        const std::string text = read_file(path);
+        columns_ = first_line(text);
+        is_resumed_ = !columns_.empty();
+        const std::size_t whole = is_resumed_ ? text.rfind('\n') + 1 : 0;
+        if (whole < text.size()) std::filesystem::resize_file(path, whole);
+    }
+    file_.emplace(path, options.append ? AppendFile::Existing::kept : AppendFile::Existing::replaced);
+}
+
+void CsvLog::row(Index step, const LogValues& values) {
+    std::vector<std::string> columns{"step"}, fields{fmt::format("{}", step)};
+    for (const auto& [name, value] : values) {
+        check<ValueError>(std::ranges::find(columns, name) == columns.end(), "CsvLog: expected each name once, got '{}' twice",
+                          name);
+        columns.push_back(name);
+        fields.push_back(fmt::format("{}", value));
+    }
+    if (columns_.empty()) {
+        file_->append(line_of(columns) + line_of(fields));
+        columns_ = columns;
+        return;
+    }
+    check<FileError>(!is_resumed_ || columns == columns_, "CsvLog: expected the columns {} in '{}', got {}",
+                     fmt::join(columns, ","), file_->path(), fmt::join(columns_, ","));
+    check<ValueError>(columns == columns_, "CsvLog: expected the columns {}, got {}", fmt::join(columns_, ","),
+                      fmt::join(columns, ","));
+    file_->append(line_of(fields));
+    is_resumed_ = false;
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::study
