@@ -78,7 +78,7 @@ void write_page(Seq2Seq& model, const SequenceTask& task, std::vector<SequencePa
 
 /// Draws the attention map of one pair, and writes it to a file if one is named.
 void show(const Seq2Seq& model, const SequenceTask& task, const SequencePair& pair, const std::string& svg) {
-    const HeatMap map = attention_map(model, pair, [&](Id id) { return task.label(id); });
+    const study::HeatMap map = attention_map(model, pair, [&](Id id) { return task.label(id); });
     fmt::print("\n{}\n{} -> {}\n", to_text(map), task.text(pair.source), task.text(pair.target));
     if (!svg.empty()) write_svg(map, svg);
 }

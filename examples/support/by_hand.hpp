@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <support/terminal.hpp>
+#include <tapehead/study/terminal.hpp>
 
 namespace examples {
 
@@ -106,7 +106,7 @@ inline std::string cell(double x) {
 inline std::string side_by_side(const std::vector<Matrix>& parts, const std::vector<std::string>& labels) {
     std::string text;
     for (std::size_t i = 0; i < parts[0].rows; ++i) {
-        text += align_right(i < labels.size() && parts[0].rows == labels.size() ? labels[i] : "", 8) + " ";
+        text += tapehead::study::align_right(i < labels.size() && parts[0].rows == labels.size() ? labels[i] : "", 8) + " ";
         for (const Matrix& part : parts) {
             for (std::size_t j = 0; j < part.columns; ++j) text += cell(part(i, j));
             text += "   ";

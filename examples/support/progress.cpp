@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
-#include <support/terminal.hpp>
+#include <tapehead/study/terminal.hpp>
 
 namespace examples {
 namespace {
+
+using namespace tapehead::study;
 
 constexpr double redraw_seconds = 0.1, plain_seconds = 15;
 
@@ -25,10 +28,13 @@ std::string short_number(double x) {
 std::string bar(double share, int width) {
     static constexpr std::array<const char*, 8> eighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const int filled = static_cast<int>(std::clamp(share, 0.0, 1.0) * 8 * width);
-    std::string text;
-    for (int i = 0; i < filled / 8; ++i) text += "█";
-    text += eighths[static_cast<std::size_t>(filled % 8)];
-    return text + std::string(static_cast<std::size_t>(width - display_width(text)), ' ');
+    return align_left(repeated("█", filled / 8) + eighths[static_cast<std::size_t>(filled % 8)], width);
+}
+
+/// A duration as "0:42", "12:05" or "1:02:03".
+std::string clock(double seconds) {
+    const long s = std::lround(std::clamp(seconds, 0.0, 359999.0));
+    return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60) : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace

@@ -5,13 +5,14 @@
 #include <cmath>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <xtensor/xview.hpp>
 
 #include <support/batches.hpp>
-#include <support/heat_map.hpp>
 #include <tapehead/layers/layers.hpp>
+#include <tapehead/study/heat_map.hpp>
 
 namespace examples {
 
@@ -139,22 +140,19 @@ inline std::vector<Sequence> translate(const Seq2Seq& model, std::span<const Seq
 
 /// Where the last decoder layer looks, as the mean over its heads, when it writes an output for a source.
 template <class Label>
-HeatMap attention_map(const Seq2Seq& model, const SequencePair& pair, const Label& label) {
+study::HeatMap attention_map(const Seq2Seq& model, const SequencePair& pair, const Label& label) {
     const no_grad off;
     const Batch batch = make_batch(std::vector<SequencePair>{pair});
     const Tensor memory = model.encode(batch.source, {});
     const Tensor weights =  // [Tt, Ts]
         mean(model.transformer.decoder.forward_with_weights(model.embed_target(batch.target_in), memory).memory_weights.back(),
              {0, 1});
-    HeatMap map{.title = "Where the decoder looks when it writes a symbol",
-                .row_title = "written",
-                .column_title = "source",
-                .rows = {},
-                .columns = {},
-                .values = {weights.values().begin(), weights.values().end()}};
-    for (const Id id : batch.target_out) map.rows.push_back(label(id));
-    for (const Id id : pair.source) map.columns.push_back(label(id));
-    return map;
+    study::HeatMap frame{.title = "Where the decoder looks when it writes a symbol",
+                         .row_title = "written",
+                         .column_title = "source"};
+    for (const Id id : batch.target_out) frame.rows.push_back(label(id));
+    for (const Id id : pair.source) frame.columns.push_back(label(id));
+    return study::heat_map(weights, std::move(frame));
 }
 
 }  // namespace examples

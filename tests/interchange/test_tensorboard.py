@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 from csv import DictReader
 
 PROGRAM = sys.argv.pop(1)
@@ -184,13 +185,17 @@ class TensorBoard(unittest.TestCase):
 class Others(unittest.TestCase):
     """What else Python can read without a package."""
 
-    def test_csv(self):
+    def test_csv_and_svg(self):
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([PROGRAM, folder], check=True)
             with open(pathlib.Path(folder) / "log.csv", newline="") as file:
                 rows = list(DictReader(file))
             self.assertEqual(list(rows[0]), ["step", "loss", 'a "b", c'])
             self.assertEqual([(int(row["step"]), float(row["loss"])) for row in rows], [(1, 0.1 + 0.2), (2, 1e-310)])
+            for name in ("map", "lines", "bars"):
+                root = xml.etree.ElementTree.parse(pathlib.Path(folder) / f"{name}.svg").getroot()
+                self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+                self.assertEqual(root[0].text, f"{name} <&> \N{SYMBOL FOR LINE FEED}")
 
 
 if __name__ == "__main__":

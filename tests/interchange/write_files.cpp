@@ -33,6 +33,12 @@ int main(int argc, char** argv) try {
     study::CsvLog log(folder + "log.csv");
     log.row(1, {{"loss", 0.1 + 0.2}, {"a \"b\", c", 1}});
     log.row(2, {{"loss", 1e-310}, {"a \"b\", c", 2}});
+
+    const auto title = [](const std::string& name) { return name + " <&> \n"; };
+    write_svg(study::heat_map(select(cube, 0, 1), {.title = title("map")}), folder + "map.svg");
+    write_svg(study::LineChart{.title = title("lines"), .series = {{"\x1b<", {1, 2}, {3, 4}}, {"&", {1}, {NAN}}}},
+              folder + "lines.svg");
+    write_svg(study::BarChart{.title = title("bars"), .labels = {"\"<\""}, .values = {1}}, folder + "bars.svg");
     return 0;
 } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
