@@ -46,7 +46,7 @@ void detail::HandleCounts::mark_risen(std::span<bool> risen) const {
 }
 
 void detail::observe_record(const Operation& operation, const Tensor& result, bool recorded,
-                            std::initializer_list<std::span<const Tensor>> inputs) {
+                            std::span<const std::span<const Tensor>> inputs) {
     std::vector<Tensor> all;
     for (const auto some : inputs) all.insert(all.end(), some.begin(), some.end());
     const auto kept = std::make_unique<bool[]>(all.size());

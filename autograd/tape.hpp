@@ -79,7 +79,7 @@ private:
 
 /// Tells the observers of an operation whose result has just got its node, or got none.
 void observe_record(const Operation& operation, const Tensor& result, bool recorded,
-                    std::initializer_list<std::span<const Tensor>> inputs);
+                    std::span<const std::span<const Tensor>> inputs);
 
 template <class F>
 constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
@@ -204,12 +204,13 @@ inline bool any_requires_grad(std::span<const Tensor> inputs) {
 template <class... Rules>
 Tensor record(const Operation& operation, Tensor value, Rules... rules) {
     const bool recorded = grad_enabled() && (detail::any_requires_grad(rules.inputs) || ...);
+    const std::array<std::span<const Tensor>, sizeof...(Rules)> inputs{rules.inputs...};
     if (recorded) {
         if (!value.is_sole_handle() || value.node()) value = Tensor::over(value.storage(), value.shape());
         value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, std::move(rules)...)));
     }
     if (detail::is_observed()) [[unlikely]]
-        detail::observe_record(operation, value, recorded, {std::span<const Tensor>(rules.inputs)...});
+        detail::observe_record(operation, value, recorded, inputs);
     return value;
 }
 

@@ -88,8 +88,9 @@ Translations translate_all(const Seq2Seq& model, const Tokenizer& tokenizer, con
 
 void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& t, std::size_t example,
           const std::string& svg) {
-    const study::HeatMap map = attention_map(model, {tokenizer.encode(t.sources[example]), tokenizer.encode(t.outputs[example])},
-                                      [&](Id id) { return tokenizer.label(id); });
+    const study::HeatMap map =
+        attention_map(model, {tokenizer.encode(t.sources[example]), tokenizer.encode(t.outputs[example])},
+                      [&](Id id) { return tokenizer.label(id); });
     fmt::print("\n{}\n", to_text(map));
     if (!svg.empty()) write_svg(map, svg);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, t.sources.size()); ++i)

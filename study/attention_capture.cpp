@@ -168,8 +168,8 @@ void AttentionCapture::save(const std::string& path) const {
                 parts.reserve(all.size());
                 for (const AttentionHead& head : all) parts.push_back(head.*member);
                 const Tensor stacked = stack(parts);
-                arrays.push_back(
-                    {fmt::format("{}.{}{}", name, step, suffix), reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
+                arrays.push_back({fmt::format("{}.{}{}", name, step, suffix),
+                                  reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
             };
             join("q", &AttentionHead::q);
             join("k", &AttentionHead::k);
