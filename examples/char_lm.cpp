@@ -9,6 +9,7 @@
 #include <support/program.hpp>
 #include <support/progress.hpp>
 #include <support/text.hpp>
+#include <support/training_log.hpp>
 #include <tapehead/tapehead.hpp>
 
 using namespace tapehead;
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
     std::string text = "/usr/share/common-licenses/GPL-3", prompt;
+    TrainingLogOptions log;
     Real minutes = 4, lr = 4e-3, dropout = 0.1, temperature = 0.8;
     Index steps = 2000, batch = 8, context = 96, embed_dim = 96, heads = 4, layers = 3, sample = 400;
 };
@@ -85,6 +87,7 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
         split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
     AdamW optimizer({{matrices, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0.1}},
                      {others, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0}}});
+    TrainingLog log(o.log, "A Transformer learns to write");
     Progress progress(o.steps, {.measure = "bits per character", .minutes = o.minutes});
     const auto share_done = [&](Index step) {
         return std::max(static_cast<Real>(step) / static_cast<Real>(o.steps), progress.seconds() / (60 * o.minutes));
@@ -100,11 +103,15 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
+        const Real bits = loss.item() / std::numbers::ln2;
+        log.row(step, {{"bits per character", bits}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
-        progress.update(step, loss.item() / std::numbers::ln2);
+        progress.update(step, bits);
     }
+    progress.finish();
+    log.finish();
     average.swap();
 }
 
@@ -188,6 +195,7 @@ int main(int argc, char** argv) {
     program.option("--dropout", o.dropout, "Share of activations dropped in training")->check(between(0, 0.99));
     program.option("--sample", o.sample, "Characters to write after training")->check(between(0));
     program.option("--prompt", o.prompt, "What the sample goes on from; the first character of the text if not given");
+    o.log.add_to(program);
     program.option("--temperature", o.temperature, "Of the sample: near 0 the likeliest, above 1 the surprising")
         ->check(between(0));
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });

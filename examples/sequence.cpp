@@ -7,6 +7,7 @@
 #include <support/program.hpp>
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
+#include <support/training_log.hpp>
 #include <tapehead/optim/optim.hpp>
 #include <tapehead/study/study.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 
 struct Options {
     std::string task = "copy", svg, html;
+    TrainingLogOptions log;
     Index steps = 0, batch = 64;
     Real lr = 2.5e-3, minimum = 0;  // the highest learning rate; percent
     Index embed_dim = 64, heads = 4, layers = 2;
@@ -37,6 +39,7 @@ Index usual_steps(Task task) {
 void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator& random, study::Timeline& timeline) {
     Adam optimizer(model.named_parameters(), {.lr = o.lr, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::cosine(optimizer, {.warmup = o.steps / 10, .total = o.steps});
+    TrainingLog log(o.log, "A Transformer learns to " + o.task);
     Progress progress(o.steps);
     const auto train_step = [&] {
         const Tensor loss = model.loss(make_batch(random_pairs(task, Part::training, o.batch, random)));
@@ -50,8 +53,12 @@ void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator
     const Index between_snapshots = std::max<Index>(1, o.steps / 10);
     for (Index step = 1; step <= o.steps; ++step) {
         const bool is_watched = !o.html.empty() && (step == 1 || step % between_snapshots == 0);
-        progress.update(step, (is_watched ? timeline.watch(step, train_step) : train_step()).item());
+        const Real lr = optimizer.lr(), loss = (is_watched ? timeline.watch(step, train_step) : train_step()).item();
+        log.row(step, {{"loss", loss}, {"lr", lr}});
+        progress.update(step, loss);
     }
+    progress.finish();
+    log.finish();
 }
 
 /// Writes a page of the tape of a few unseen pairs, the longest first, and of the snapshots of training.
@@ -133,6 +140,7 @@ int main(int argc, char** argv) {
     program.option("--vocabulary", o.vocabulary, "Different symbols")->check(between(2, 10000));
     program.option("--digits", o.digits, "Digits of the largest number to add")->check(between(1, 6));
     program.option("--minimum", o.minimum, "Percent of exact matches below which the exit status is 1")->check(between(0, 100));
+    o.log.add_to(program);
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
     program.option("--html", o.html, "Write a page that shows the tape and the training to this file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });

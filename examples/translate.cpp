@@ -10,6 +10,7 @@
 #include <support/program.hpp>
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
+#include <support/training_log.hpp>
 #include <tapehead/optim/optim.hpp>
 
 using namespace examples;
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
     std::string pairs, svg;
+    TrainingLogOptions log;
     Index vocabulary = 0, max_characters = 100, test = 2000, beams = 1;
     Index steps = 0, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
     Real minutes = 10, dropout = -1, label_smoothing = 0.1, lr_factor = 1;
@@ -44,6 +46,7 @@ void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validatio
     Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup, .factor = o.lr_factor});
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
+    TrainingLog log(o.log, "A Transformer learns to translate");
     Progress progress(o.steps, {.minutes = o.minutes});
     if (validation.size() > 200) validation.resize(200);
     for (Index step = 1; step <= o.steps && progress.seconds() < 60 * o.minutes; ++step) {
@@ -51,6 +54,7 @@ void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validatio
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
+        log.row(step, {{"loss", loss.item()}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
@@ -59,6 +63,7 @@ void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validatio
     average.swap();
     model.eval();
     progress.finish();
+    log.finish();
     if (!validation.empty()) fmt::print("validation loss {:.4f} nats per token\n", validation_loss(model, validation));
 }
 
@@ -155,6 +160,7 @@ int main(int argc, char** argv) {
     program.option("--dropout", o.dropout, "Share of activations dropped; -1 for a fitting one")->check(between(-1, 0.99));
     program.option("--label-smoothing", o.label_smoothing, "Probability spread over all tokens")->check(between(0, 0.99));
     program.flag("--separate", o.separate, "Embeddings and output with matrices of their own, not one for all");
+    o.log.add_to(program);
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
 }
