@@ -10,7 +10,7 @@ using namespace testing;
 
 namespace {
 
-std::string numpy(const std::string& name) { return std::string(TAPEHEAD_FIXTURES) + "/numpy_" + name; }
+std::string numpy(const std::string& name) { return TAPEHEAD_FIXTURES "/numpy_" + name; }
 
 /// A .npy file of version 1 with this header and data.
 std::string npy(const std::string& header, const std::string& data = std::string(8, '\0')) {
