@@ -31,6 +31,9 @@ async function shot(name) {
     if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`) });
 }
 
+/** Waits until the page has drawn what it was asked for. */
+const drawn = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
 /** Moves over cells of a heat map and compares what is read out with the numbers. */
 async function checkHeatMap(canvas, numbers) {
     const values = numbers.values ?? numbers.means;
@@ -87,15 +90,18 @@ test("the data is as its schema says", { skip }, () => {
 
 test("a layer opens and closes, by mouse and by keyboard", { skip }, async () => {
     await page.getByRole("button", { name: "Close all" }).click();
+    await drawn();
     const items = async () => Number(await page.locator(".graph-view").getAttribute("data-items"));
     const closed = await items();
     const layer = page.locator(".graph .group:not(.open)").first(), name = await layer.getAttribute("data-scope");
     const same = page.locator(`.graph [data-scope="${name}"]`);
     await layer.click();
+    await drawn();
     assert.equal(await same.getAttribute("aria-expanded"), "true");
     assert.ok((await items()) > closed);
     await same.focus();
     await same.press("Enter");
+    await drawn();
     assert.equal(await same.getAttribute("aria-expanded"), "false");
     assert.equal(await items(), closed);
 });
@@ -105,9 +111,11 @@ test("an attention node shows its formula, and its numbers are those of the data
     const call = tape.attention[0], node = tape.nodes.find((n) => n.id === call.node);
     await open(html, "#graph/"); // nothing chosen
     await page.reload();
+    await drawn();
     for (const part of call.scope.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."))) {
         const group = page.locator(`.graph .group[data-scope="${part}"][aria-expanded="false"]`);
         if (await group.count()) await group.press("Enter");
+        await drawn();
     }
     await page.locator(`.graph [data-node="${call.node}"]`).press("Enter");
     const details = page.locator(`.details[data-shown="${call.node}"]`);
@@ -210,7 +218,7 @@ test("5,000 operations open without a wait, and an empty page says what to do", 
     const timed = async (what) => {
         const start = performance.now();
         await what();
-        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        await drawn();
         return Math.round(performance.now() - start);
     };
     const first = await timed(() => open(long));
