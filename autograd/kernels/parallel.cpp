@@ -24,6 +24,18 @@ namespace {
 
 constinit thread_local bool in_parallel_loop = false;
 
+/// Marks this thread as one that runs ranges of a loop: what it calls is not shared out again.
+class InLoop {
+public:
+    InLoop() : before_(std::exchange(in_parallel_loop, true)) {}
+    ~InLoop() { in_parallel_loop = before_; }
+    InLoop(const InLoop&) = delete;
+    InLoop& operator=(const InLoop&) = delete;
+
+private:
+    bool before_;
+};
+
 /// Waits a few tens of microseconds for `done`: about what going to sleep and being woken would take.
 template <class F>
 bool spin_until(const F& done) {
@@ -42,6 +54,7 @@ public:
     void run(Index ranges, void (*range)(const void*, Index), const void* context) {
         const std::unique_lock lock(busy_, std::try_to_lock);
         if (!lock) {  // another thread's loop has the helpers
+            const InLoop here;
             for (Index r = 0; r < ranges; ++r) range(context, r);
             return;
         }
@@ -51,7 +64,7 @@ public:
         unfinished_.store(static_cast<std::uint32_t>(ranges), std::memory_order_relaxed);
         const std::uint32_t loop = loop_.load(std::memory_order_relaxed) + 1;
         left_.store(std::uint64_t{loop} << 32 | static_cast<std::uint32_t>(ranges), std::memory_order_release);
-        loop_.store(loop, std::memory_order_release);
+        loop_.store(loop);  // sequentially consistent: notify looks next for sleepers, and must not look before this is seen
         if (ranges > 2) loop_.notify_all();
         else loop_.notify_one();
 
@@ -66,7 +79,7 @@ private:
     /// cores each finds in its cache what it left there in the loop before.
     template <bool is_caller>
     void help() {
-        in_parallel_loop = true;
+        const InLoop here;
         for (std::uint64_t left = left_.load(std::memory_order_acquire);;) {
             const std::uint64_t first = left >> 16 & 0xFFFF, end = left & 0xFFFF;
             if (first == end) break;
@@ -83,7 +96,6 @@ private:
             if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
             left = left_.load(std::memory_order_acquire);
         }
-        in_parallel_loop = false;
     }
 
     /// Sees to it that there are at least so many helpers, if the system has threads to give: the caller can do without.

@@ -2,6 +2,7 @@
 #include <support/testing.hpp>
 
 #include <atomic>
+#include <latch>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
@@ -112,4 +113,27 @@ TEST_CASE("loops of several callers at once are all done, with the pool or witho
         });
     for (std::thread& caller : callers) caller.join();
     CHECK(sums == std::vector<long>(6, 25000));
+}
+
+TEST_CASE("a loop within a loop runs on the thread that it is met on also where another caller has the pool") {
+    const Threads set(3);
+    std::latch taken(1), done(1);
+    std::thread other([&] {
+        parallel_for(2, 1, [&](Index begin, Index) {
+            if (begin != 0) return;
+            taken.count_down();
+            done.wait();
+        });
+    });
+    taken.wait();
+    int outer = 0, inner = 0;  // no other thread touches them
+    parallel_for(3, 1, [&](Index, Index) {
+        ++outer;
+        parallel_for(100, 1, [&](Index, Index) { ++inner; });
+    });
+    CHECK(outer == 3);
+    CHECK(inner == 3);
+    CHECK(kernels::range_count(100, 1) == 3);
+    done.count_down();
+    other.join();
 }
