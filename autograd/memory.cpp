@@ -226,13 +226,14 @@ void count_tensors(Index change) noexcept {
 
 namespace {
 
-/// A count that threads keep parts of: what is shared and what is not yet.
+/// A count that threads keep parts of: what is shared and what is not yet. While others go on it may miss a change on its way from
+/// one to the other, but not fall below 0.
 Index total(const std::atomic<Index>& common, std::atomic<Index> memory::ThreadCache::*part) {
     const std::lock_guard lock(memory::shared().mutex);
     Index sum = common.load(std::memory_order_relaxed);
     for (const memory::ThreadCache* thread = memory::shared().threads.next; thread; thread = thread->next)
         sum += (thread->*part).load(std::memory_order_relaxed);
-    return sum;
+    return std::max<Index>(sum, 0);
 }
 
 }  // namespace
