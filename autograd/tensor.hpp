@@ -196,7 +196,7 @@ public:
     /// How many handles of this tensor there are; 0 for an undefined one.
     int count_handles() const { return body_ ? body_->owners.load(std::memory_order_relaxed) : 0; }
     /// Whether this is the only handle of the tensor; others may still share its memory.
-    bool is_sole_handle() const { return body_.is_sole_owner(); }
+    bool is_sole_handle() const { return body_ && body_.is_sole_owner(); }
     /// Whether nobody else can see the value.
     bool is_sole_owner() const { return body_.is_sole_owner() && body_->storage.is_sole_owner(); }
     /// What tells this tensor from all others that exist now.

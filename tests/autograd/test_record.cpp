@@ -251,6 +251,11 @@ TEST_CASE("a value that somebody else holds stays without a node, also after the
     CHECK(record("held", alias, wrt(alias, [](const Tensor& dy) { return dy; })).is(alias));
 }
 
+TEST_CASE("an operation that is given no value throws") {
+    const Tensor x = leaf(Tensor{1, 2});
+    CHECK_THROWS_AS(record("nothing", Tensor(), wrt(x, [](const Tensor& dy) { return dy; })), ValueError);
+}
+
 TEST_CASE("an input given as the value stays a leaf, and the result has the rule that was given") {
     const Tensor x = leaf(Tensor{1, 2});
     const Tensor y = record("straight_through", x, wrt(x, [](const Tensor& dy) { return dy * 7; }));
