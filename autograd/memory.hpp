@@ -1,7 +1,8 @@
 // Memory: a caching allocator for values, nodes and closures, and the counted references that own them.
 //
 // A freed block goes to a free list of its size class and is handed out again, so that after its first steps a training loop
-// asks the system for no more memory for its tensors. Small blocks are cached per thread, large ones in one place. Knows nothing of tensors.
+// asks the system for no more memory for its tensors. Small blocks are cached per thread, large ones in one place. Knows nothing of
+// tensors.
 #pragma once
 
 #include <atomic>

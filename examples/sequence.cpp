@@ -126,7 +126,6 @@ int run(Options o, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // One thread: a model this small gains little by a second, which on a busy machine is mostly waited for.
     Program program("sequence", "Trains a small Transformer to copy, reverse or sort symbols or to add numbers.");
     Options o;
     program.option("--task", o.task, "copy, reverse, sort or add")->check(CLI::IsMember({"copy", "reverse", "sort", "add"}));

@@ -140,7 +140,6 @@ int run(Options o, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // One thread: a second one gains half of it on an idle machine, and on a busy one is mostly waited for.
     Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.");
     Options o;
     program.option("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");

@@ -1,7 +1,7 @@
 // Scaled dot-product attention in memory that grows with T: tiles of the scores, made, used and forgotten.
 //
 // Knows raw memory, strides and what a mask comes down to: a band of keys around each query's place, lengths, and arrays that
-// broadcast to the scores [B, H, Tq, Tk]. Products are GEMMs; what happens between them, a tile at a time, is
+// broadcast to the scores [B, H, Tq, Tk]. The products of a tile are those of simd/product.hpp; what happens between them is
 // simd/attention.hpp.
 #pragma once
 

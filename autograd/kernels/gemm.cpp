@@ -1,7 +1,8 @@
 // Matrix products: ours where both operands fit a core's cache or where BLAS is the slower one, OpenBLAS' for the rest.
 //
-// A large product is cut into one part for each thread, and BLAS called on one thread at a time. Knows xtensor-blas' cxxblas::gemm, whose overloads choose sgemm or dgemm by type. xblas_config.hpp defines HAVE_CBLAS,
-// without which cxxblas would run its own generic loops, a hundred times slower.
+// A large product is cut into one part for each thread, and each call of BLAS runs on the thread that makes it. Knows xtensor-blas'
+// cxxblas::gemm, whose overloads choose sgemm or dgemm by type. xblas_config.hpp defines HAVE_CBLAS, without which cxxblas would
+// run its own generic loops, a hundred times slower.
 #include <tapehead/autograd/kernels/gemm.hpp>
 
 #include <algorithm>
@@ -27,7 +28,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 
 namespace {
 
-/// C = β C, all that is left of a product with k = 0 or α = 0; β = 0 writes zeros over whatever was there.
+/// C = β C, all that is left of a product with k = 0; β = 0 writes zeros over whatever was there.
 void scale(const Gemm& g, Scalar* c) {
     for (Index i = 0; i < g.m; ++i)
         for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.beta == 0 ? Scalar{0} : g.beta * c[i * g.ldc + j];

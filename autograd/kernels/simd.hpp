@@ -88,7 +88,7 @@ inline constexpr Index large_product_room = 256 * 640;
 
 /// A tile of attention scores, queries × keys; row r is query r of the tile, column c key c.
 struct ScoreTile {
-    Index rows, columns, stride;  // arrays of a tile are [rows, stride], stride at least columns rounded up to 64
+    Index rows, columns, stride;  // arrays of a tile are [rows, stride], stride at least columns rounded up to 16
     Scalar softcap;               // 0 for none
     Index first, last;            // row r may see columns r + first … r + last
     const bool* allowed;          // at r allowed_row + c allowed_column, true = may attend; may be null
