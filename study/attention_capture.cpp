@@ -163,21 +163,14 @@ void AttentionCapture::save(const std::string& path) const {
             std::vector<AttentionHead> all;
             for (Index b = 0; b < call.batch; ++b)
                 for (Index h = 0; h < call.heads; ++h) all.push_back(make(b, h));
-            const auto join = [&](const char* step, Tensor AttentionHead::*member) {
+            for (const auto& [step, member] : attention_head_steps) {
                 std::vector<Tensor> parts;
                 parts.reserve(all.size());
                 for (const AttentionHead& head : all) parts.push_back(head.*member);
                 const Tensor stacked = stack(parts);
                 arrays.push_back({fmt::format("{}.{}{}", name, step, suffix),
                                   reshape(stacked, {call.batch, call.heads, stacked.size(1), stacked.size(2)})});
-            };
-            join("q", &AttentionHead::q);
-            join("k", &AttentionHead::k);
-            join("v", &AttentionHead::v);
-            join("scores", &AttentionHead::scores);
-            join("masked_scores", &AttentionHead::masked_scores);
-            join("weights", &AttentionHead::weights);
-            join("output", &AttentionHead::output);
+            }
         };
         add("", [&](Index b, Index h) { return call.head(b, h); });
         if (call.output_gradient) add(".grad", [&](Index b, Index h) { return call.gradients(b, h); });

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tapehead/autograd/ops/attention.hpp>
@@ -24,6 +25,16 @@ struct AttentionHead {
     Tensor weights;        ///< [Tq, Tk]: their softmax, before dropout
     Tensor output;         ///< [Tq, Dv]
 };
+
+/// The steps by their names, as files and pages call them.
+inline constexpr std::pair<const char*, Tensor AttentionHead::*> attention_head_steps[] = {{"q", &AttentionHead::q},
+                                                                                           {"k", &AttentionHead::k},
+                                                                                           {"v", &AttentionHead::v},
+                                                                                           {"scores", &AttentionHead::scores},
+                                                                                           {"masked_scores",
+                                                                                            &AttentionHead::masked_scores},
+                                                                                           {"weights", &AttentionHead::weights},
+                                                                                           {"output", &AttentionHead::output}};
 
 /// One call of attention, with the gradient of its output once a backward pass went through it.
 class CapturedAttention {

@@ -35,6 +35,14 @@ Json numbers(const Tensor& x, Index max_values) {
     return json;
 }
 
+/// A formula in its parts: the value, and after a semicolon the gradient.
+Json formula(std::string_view text) {
+    const std::size_t end = std::min(text.find(';'), text.size()), next = text.find_first_not_of("; ", end);
+    Json json{{"value", text.substr(0, end)}};
+    if (next != std::string_view::npos) json["gradient"] = text.substr(next);
+    return json;
+}
+
 bool has_length(const std::vector<std::string>& labels, Index n) { return static_cast<Index>(labels.size()) == n; }
 
 /// Makes the JSON, part by part, with a share of the numbers for each.
@@ -87,20 +95,11 @@ private:
 
     Json entry(std::size_t i) const {
         const TapeEntry& entry = tape_[i];
-        static constexpr const char* kinds[] = {"operation", "parameter", "leaf", "constant"};
-        Json json{{"id", i},
-                  {"kind", kinds[static_cast<int>(entry.kind)]},
-                  {"operation", entry.operation ? entry.operation->name : ""}};
+        Json json{{"id", i}, {"kind", to_string(entry.kind)}, {"operation", entry.operation ? entry.operation->name : ""}};
         if (!entry.name.empty()) json["name"] = entry.name;
         json["scope"] = tape_.scopes()[entry.scope].name;
         if (entry.operation) {
-            const std::string_view formula = entry.operation->formula;
-            const std::size_t end = formula.find(';');
-            if (!formula.empty()) {
-                json["formula"]["value"] = formula.substr(0, end);
-                if (end != std::string_view::npos)
-                    json["formula"]["gradient"] = formula.substr(formula.find_first_not_of("; ", end));
-            }
+            if (*entry.operation->formula) json["formula"] = formula(entry.operation->formula);
             json["place"] = to_string(entry.operation->place);
         }
         json["inputs"] = entry.inputs;
@@ -143,13 +142,7 @@ private:
     }
 
     static void add_steps(Json& json, const AttentionHead& head, Index most) {
-        json["q"] = numbers(head.q, most);
-        json["k"] = numbers(head.k, most);
-        json["v"] = numbers(head.v, most);
-        json["scores"] = numbers(head.scores, most);
-        json["masked_scores"] = numbers(head.masked_scores, most);
-        json["weights"] = numbers(head.weights, most);
-        json["output"] = numbers(head.output, most);
+        for (const auto& [step, member] : attention_head_steps) json[step] = numbers(head.*member, most);
     }
 
     Json training_step(const Snapshot& snapshot) const {
@@ -174,6 +167,9 @@ private:
 
 }  // namespace
 
-std::string to_json(const Tape& tape, const PageOptions& options) { return Writer(tape, options).write().dump(); }
+std::string to_json(const Tape& tape, const PageOptions& options) {
+    // Names, labels and titles are the user's: what is no UTF-8 in them is replaced.
+    return Writer(tape, options).write().dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::study

@@ -5,7 +5,14 @@
 
 #include <tapehead/autograd/ops/shaping.hpp>
 
-namespace tapehead::inline TAPEHEAD_SCALAR::study {
+namespace tapehead::inline TAPEHEAD_SCALAR {
+
+const char* to_string(TapeEntry::Kind kind) {
+    static constexpr const char* names[] = {"operation", "parameter", "leaf", "constant"};
+    return names[static_cast<int>(kind)];
+}
+
+namespace study {
 namespace {
 
 /// The bytes of what the rules of an operation keep, each value once.
@@ -96,4 +103,5 @@ void Recorder::on_pull(const PullEvent& event) {
     last_event_ = Clock::now();
 }
 
-}  // namespace tapehead::inline TAPEHEAD_SCALAR::study
+}  // namespace study
+}  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -35,6 +35,9 @@ struct TapeEntry {
     Ref<Node> node;   ///< null if nothing was recorded for it
 };
 
+/// "operation", "parameter", "leaf" or "constant".
+const char* to_string(TapeEntry::Kind kind);
+
 namespace study {
 
 /// Notes every operation of this thread while it lives, and what a backward pass sends back.

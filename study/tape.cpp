@@ -28,6 +28,12 @@ std::vector<Ref<Node>> nodes_before(const Ref<Node>& result) {
     return all;
 }
 
+/// The name that the tensor of a node was given; empty if none.
+std::string name_given_to(const Ref<Node>& node) {
+    const Keepsakes* keepsakes = node ? node->find_keepsakes() : nullptr;
+    return keepsakes ? keepsakes->name : "";
+}
+
 /// What a node tells of itself.
 TapeEntry entry_of(const Ref<Node>& node) {
     TapeEntry entry;
@@ -35,10 +41,8 @@ TapeEntry entry_of(const Ref<Node>& node) {
     if (!node->is_leaf()) entry.operation = node->operation;
     entry.shape = node->shape;
     if (node->output()) entry.value = Tensor::over(node->output(), node->shape);
-    if (const Keepsakes* keepsakes = node->find_keepsakes()) {
-        entry.name = keepsakes->name;
-        entry.gradient = keepsakes->gradient;
-    }
+    entry.name = name_given_to(node);
+    if (const Keepsakes* keepsakes = node->find_keepsakes()) entry.gradient = keepsakes->gradient;
     entry.node = node;
     return entry;
 }
@@ -56,9 +60,7 @@ std::string microseconds(const std::optional<std::chrono::nanoseconds>& time) {
 
 /// How an entry is called in a table or graph.
 std::string title_of(const TapeEntry& entry) {
-    if (entry.kind == TapeEntry::Kind::operation) return entry.operation->name;
-    static constexpr const char* kinds[] = {"", "parameter", "leaf", "constant"};
-    return kinds[static_cast<int>(entry.kind)];
+    return entry.kind == TapeEntry::Kind::operation ? entry.operation->name : to_string(entry.kind);
 }
 
 }  // namespace
@@ -96,6 +98,7 @@ Tape::Tape(const Tensor& result, const study::Recorder& recorder) : result_(resu
         if (!leads_there[i]) continue;
         place[i] = entries_.size();
         TapeEntry& entry = entries_.emplace_back(all[i]);
+        if (entry.name.empty()) entry.name = name_given_to(entry.node);
         for (std::size_t& input : entry.inputs) input = place[input];
     }
     for (const study::CapturedAttention& call : recorder.attention().calls())

@@ -38,4 +38,19 @@ inline SmallModel seeded_model(Real dropout = 0) {
     return SmallModel(dropout);
 }
 
+/// A model's loss, its backward pass, and the tape of both.
+struct RecordedModel {
+    SmallModel model = seeded_model();
+    Ids ids = tokens();
+    study::Recorder recorder{model};
+    Tensor loss = model.loss(ids);
+    Tape tape = swept();
+
+private:
+    Tape swept() {
+        loss.backward();
+        return Tape(loss, recorder);
+    }
+};
+
 }  // namespace testing

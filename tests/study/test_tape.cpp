@@ -53,18 +53,14 @@ TEST_CASE("tape: a sweep over it can be taken in steps") {
 }
 
 TEST_CASE("recorder: knows names, scopes, values and gradients of a model") {
-    SmallModel model = seeded_model();
-    const Ids ids = tokens();
-    study::Recorder recorder(model);
-    const Tensor loss = model.loss(ids);
-    loss.backward();
-    const Tape tape(loss, recorder);
+    RecordedModel recorded;
+    const Tape& tape = recorded.tape;
 
     const auto weight = find(tape, "layer.self_attention.q_proj.weight");
     REQUIRE(weight.size() == 1);
     CHECK(weight[0].kind == TapeEntry::Kind::parameter);
-    check_close(weight[0].value, model.layer.self_attention.q_proj.weight);
-    check_close(weight[0].gradient, model.layer.self_attention.q_proj.weight.grad());
+    check_close(weight[0].value, recorded.model.layer.self_attention.q_proj.weight);
+    check_close(weight[0].gradient, recorded.model.layer.self_attention.q_proj.weight.grad());
 
     const auto attention = find(tape, "scaled_dot_product_attention");
     REQUIRE(attention.size() == 1);
@@ -83,7 +79,7 @@ TEST_CASE("recorder: knows names, scopes, values and gradients of a model") {
     }
     std::size_t parameters = 0;
     for (const TapeEntry& entry : tape) parameters += entry.kind == TapeEntry::Kind::parameter;
-    CHECK(parameters == model.named_parameters().size());
+    CHECK(parameters == recorded.model.named_parameters().size());
 }
 
 TEST_CASE("recorder: keeps parameters as they were read, though an optimizer changes them after") {
@@ -107,6 +103,21 @@ TEST_CASE("recorder: tells apart layers of one type without a model's names") {
     std::set<std::string> scopes;
     for (const TapeEntry& entry : find(tape, "linear")) scopes.insert(tape.scopes()[entry.scope].name);
     CHECK(scopes == std::set<std::string>{"Linear", "Linear_2"});
+}
+
+TEST_CASE("tape: shows names that tensors were given before and after they were recorded") {
+    Tensor x{1, 2};
+    x.set_name("x").requires_grad_();
+    study::Recorder recorder;
+    Tensor y = x * 2;
+    y.set_name("twice x");
+    const Tensor loss = sum(y);
+    for (const Tape& tape : {Tape(loss), Tape(loss, recorder)}) {
+        REQUIRE(tape.size() == 3);
+        CHECK(tape[0].name == "x");
+        CHECK(tape[1].name == "twice x");
+        CHECK(tape[2].name.empty());
+    }
 }
 
 TEST_CASE("recorder: a result from elsewhere is refused, and clear forgets") {
@@ -142,11 +153,8 @@ TEST_CASE("recorder: lets go of everything at its end") {
 }
 
 TEST_CASE("tape: prints a line for each entry, in columns") {
-    SmallModel model = seeded_model();
-    study::Recorder recorder(model);
-    const Tensor loss = model.loss(tokens());
-    loss.backward();
-    const Tape tape(loss, recorder);
+    const RecordedModel recorded;
+    const Tape& tape = recorded.tape;
     const std::string text = text_of(tape);
     CHECK(std::count(text.begin(), text.end(), '\n') == static_cast<std::ptrdiff_t>(tape.size()) + 1);
     CHECK_THAT(text, Catch::Contains("scaled_dot_product_attention  layer.self_attention"));
@@ -177,12 +185,8 @@ TEST_CASE("tape: as a graph is drawn by Graphviz, layers as clusters") {
 }
 
 TEST_CASE("json: holds entries, scopes, numbers and attention as they are") {
-    SmallModel model = seeded_model();
-    const Ids ids = tokens();
-    study::Recorder recorder(model);
-    const Tensor loss = model.loss(ids);
-    loss.backward();
-    const Tape tape(loss, recorder);
+    RecordedModel recorded;
+    const Tape& tape = recorded.tape;
     const auto json = nlohmann::json::parse(
         study::to_json(tape,
                        {.title = "small", .sequence = 1, .labels = [](const std::string& scope) -> study::AttentionLabels {
@@ -206,7 +210,7 @@ TEST_CASE("json: holds entries, scopes, numbers and attention as they are") {
     CHECK_FALSE(attention.contains("key_labels"));
     REQUIRE(attention["shown"].size() == 2);
     const auto& head = attention["shown"][1];
-    const study::AttentionHead expected = recorder.attention().calls()[0].head(1, 1);
+    const study::AttentionHead expected = recorded.recorder.attention().calls()[0].head(1, 1);
     for (std::size_t i = 0; i < 16; ++i) {
         CHECK_THAT(head["weights"]["values"][i].get<double>(), is_close(static_cast<double>(expected.weights.data()[i]), 1e-5));
         if (i % 4 > i / 4) CHECK(head["masked_scores"]["values"][i] == "-Infinity");
@@ -229,6 +233,21 @@ TEST_CASE("json: numbers that are not finite are words, and large tensors are su
     CHECK(words["values"] == nlohmann::json({"NaN", "Infinity", "-Infinity", 0.0}));
     CHECK(words["nonfinite"] == 3);
     CHECK(words["zeros"] == 1);
+}
+
+TEST_CASE("json: takes a formula apart, and any bytes as text") {
+    const auto with_formula = [](const char* text) {
+        const Tensor x = leaf({1, 2});
+        study::Recorder recorder;
+        Tensor y = record({"own", text}, x.detach(), wrt(x, [](const Tensor& dy) { return dy; }));
+        y.set_name("\xff");
+        return nlohmann::json::parse(study::to_json(Tape(y, recorder)))["nodes"][1];
+    };
+    CHECK(with_formula("y = x;  dx = dy")["formula"] == nlohmann::json({{"value", "y = x"}, {"gradient", "dx = dy"}}));
+    CHECK(with_formula("y = x")["formula"] == nlohmann::json({{"value", "y = x"}}));
+    CHECK(with_formula("y = x; ")["formula"] == nlohmann::json({{"value", "y = x"}}));
+    CHECK_FALSE(with_formula("").contains("formula"));
+    CHECK(with_formula("")["name"] == "\xef\xbf\xbd");
 }
 
 TEST_CASE("page: holds the data once, safe from text in it, and replaces a file as a whole") {
