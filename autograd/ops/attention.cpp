@@ -277,11 +277,10 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     const auto [y, lse] = run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, kept.key));
     kept.lse = lse;
     const std::array<Tensor, 4> in{q, k, v, parts.bias};
-    const Tensor result =
-        record({"scaled_dot_product_attention", attention_formula}, y,
-               wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
-                   return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
-               }));
+    Tensor result = record({"scaled_dot_product_attention", attention_formula}, y,
+                           wrt(in, [in, kept](const Tensor& dy, const Tensor& output) {
+                               return grad_enabled() ? written_out_backward(in, kept, dy) : backward(in, kept, dy, output);
+                           }));
     tell_observers(q, k, v, options, kept.key, result);
     return result;
 }
