@@ -1,0 +1,96 @@
+"""Builds programs of the C++ blocks of a page in Markdown, and compares what they print with what the page says.
+
+A block with a `main` of its own is a program. The other blocks of the page are the body of one program, in their order, so that later
+ones go on with the variables of earlier ones. A block of text right after a block of C++ is what that block prints.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+SEPARATOR = "\f"  # printed after each block of a shared program
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text):
+    """The C++ blocks of a page as (line, code, expected output or None)."""
+    found = list(BLOCK.finditer(text))
+    for i, block in enumerate(found):
+        if block[1] != "cpp":
+            continue
+        following = found[i + 1] if i + 1 < len(found) else None
+        is_output = following and following[1] == "text" and not text[block.end() : following.start()].strip()
+        yield text[: block.start()].count("\n") + 2, block[2], following[2] if is_output else None
+
+
+def extract(page, folder):
+    """Writes NAME.cpp and NAME.json, what it is to print block by block, for each program of the page; prints the names."""
+    programs, shared = [], []
+    for line, code, expected in blocks(page.read_text()):
+        placed = f'#line {line} "{page}"\n{code}'
+        if "int main(" in code:
+            programs.append((placed, [expected]))
+        else:
+            shared.append((placed, expected))
+    if shared:
+        body = "".join(f"{code}std::cout << '\\f';\n" for code, _ in shared)
+        head = "#include <iostream>\n#include <tapehead/tapehead.hpp>\nusing namespace tapehead;\n\n"
+        programs.append((f"{head}int main() {{\n{body}}}\n", [expected for _, expected in shared]))
+    for i, (code, expected) in enumerate(programs, start=1):
+        name = f"{page.stem.lower()}_{i}"
+        (folder / f"{name}.cpp").write_text(code)
+        (folder / f"{name}.json").write_text(json.dumps(expected))
+        print(name)
+
+
+def agree(got, expected):
+    """Whether two words are the same, or numbers that differ by no more than another processor's rounding may make of them."""
+    numbers = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
+    if numbers.sub("#", got) != numbers.sub("#", expected):
+        return False
+    pairs = zip(numbers.findall(got), numbers.findall(expected))
+    return all(math.isclose(float(a), float(b), rel_tol=0.01, abs_tol=0.011) for a, b in pairs)
+
+
+def run(program, expected_file):
+    """Runs a program in an empty folder; returns a complaint, or None if it prints what it is to print."""
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run([program], cwd=scratch, capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+    page = json.loads(expected_file.read_text())
+    printed = done.stdout.split(SEPARATOR)
+    if len(printed) < len(page):
+        return f"ended in block {len(printed)} of {len(page)}"
+    for got, expected in zip(printed, page):
+        if expected is None:
+            continue
+        words, wanted = got.split(), expected.split()
+        if len(words) != len(wanted) or not all(map(agree, words, wanted)):
+            return f"the page says\n{expected}\nbut the program prints\n{got}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("extract", help="write the programs of a page, print their names")
+    command.add_argument("page", type=pathlib.Path)
+    command.add_argument("folder", type=pathlib.Path)
+    command = commands.add_parser("run", help="run a program, compare what it prints")
+    command.add_argument("program", type=pathlib.Path)
+    command.add_argument("expected", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.command == "extract":
+        extract(arguments.page, arguments.folder)
+    elif complaint := run(arguments.program, arguments.expected):
+        sys.exit(f"{arguments.program.name}: {complaint}")
+
+
+if __name__ == "__main__":
+    main()
