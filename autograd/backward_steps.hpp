@@ -83,11 +83,14 @@ private:
     /// Takes all steps; what was gathered for the targets, after all of it is known.
     detail::CachedVector<detail::NodeGradient> run();
 
+    void advance(bool to_the_end);
     /// Passes one node with its whole gradient.
-    inline void take(detail::NodeGradient& current);
+    // Called in one place each, the loop of all sweeps, which a small operation notices.
+    [[gnu::always_inline]] inline void take(detail::NodeGradient& current);
     inline bool is_target(const Node* node) const;
     inline bool is_wanted(const Node* input) const;
-    inline void pass(const Ref<Node>& node, const Tensor& dy);
+    [[gnu::always_inline]] inline void pass(const Ref<Node>& node, const Tensor& dy);
+    void show(const PullEvent& event);
 
     BackwardOptions options_;
     detail::CachedVector<Node*> targets_;

@@ -29,12 +29,21 @@ void accumulate(Tensor& sum, Tensor term) {
 
 bool is_older(const Node* a, const Node* b) { return a->id < b->id; }
 
-/// dx summed over the axes on which the input was broadcast.
-Tensor fit(Tensor dx, const Node& input, const Node& operation) {
-    if (dx.shape() == input.shape) return dx;
+/// A gradient that somebody else made, safe to read whenever it was last changed in place.
+Tensor unchanged(Tensor gradient) {
+    if (gradient.storage()->changed_at != 0) return clone(gradient);
+    return gradient;
+}
+
+/// Makes of what a rule returned the gradient of an input: summed over the axes on which that was broadcast.
+inline void fit(Tensor& dx, const Node& input, const Node& operation) {
+    if (dx.storage()->changed_at != 0) [[unlikely]]
+        dx = clone(dx);
+    if (dx.shape() == input.shape) [[likely]]
+        return;
     check<ShapeError>(broadcasts_to(input.shape, dx.shape()), "backward of {}: expected a gradient that sums to {}, got {}",
                       operation.operation.name, input.shape, dx.shape());
-    return sum_to(dx, input.shape);
+    dx = sum_to(dx, input.shape);
 }
 
 /// Lets the values that a rule reads be checked against the time its operation was recorded.
@@ -60,12 +69,6 @@ public:
 private:
     bool before_;
 };
-
-/// A gradient that somebody else made, safe to read whenever it was last changed in place.
-Tensor unchanged(Tensor gradient) {
-    if (gradient.storage()->changed_at != 0) return clone(gradient);
-    return gradient;
-}
 
 Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
     const auto hooks = keepsakes.hooks;  // a copy, since a hook may remove itself
@@ -220,20 +223,23 @@ void BackwardSteps::pass(const Ref<Node>& node, const Tensor& dy) {
         const ReadingGuard reading(*node);
         node->pull(dy, y, wanted, dx_);
     }
-    const auto each_wanted = [&](const auto& f) {
-        for (std::size_t i = 0; i < inputs.size(); ++i)
-            if (wanted[i] && dx_[i]) f(inputs[i], dx_[i]);
-    };
-    const auto fitted = [&](const Ref<Node>& input, Tensor& dx) { return fit(unchanged(std::move(dx)), *input, *node); };
-    if (!observed) [[likely]] {
-        each_wanted([&](const Ref<Node>& input, Tensor& dx) { pending_.add(input, fitted(input, dx)); });
-    } else {
-        each_wanted([&](const Ref<Node>& input, Tensor& dx) { dx = fitted(input, dx); });
-        detail::observe(PullEvent{*node, dy, dx_, wanted, started});
-        each_wanted([&](const Ref<Node>& input, Tensor& dx) { pending_.add(input, std::move(dx)); });
-    }
+    if (observed) [[unlikely]]
+        show(PullEvent{*node, dy, dx_, wanted, started});
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (wanted[i] && dx_[i]) {
+            fit(dx_[i], *inputs[i], *node);
+            pending_.add(inputs[i], std::move(dx_[i]));
+        }
     dx_.clear();
     if (!options_.retain_graph && !options_.create_graph) node->release();
+}
+
+/// Tells the observers of a node passed, once its gradients are as its inputs will get them.
+void BackwardSteps::show(const PullEvent& event) {
+    const auto inputs = event.node.inputs();
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (event.wanted[i] && dx_[i]) fit(dx_[i], *inputs[i], event.node);
+    detail::observe(event);
 }
 
 void BackwardSteps::take(NodeGradient& current) {
@@ -247,22 +253,24 @@ void BackwardSteps::take(NodeGradient& current) {
         detail::observe(PullEvent{*node, dy, {}, {}, std::chrono::steady_clock::now()});
 }
 
-const NodeGradient& BackwardSteps::next() {
-    check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
+/// Takes one step, or all that are left. One function for both, so that there is one copy of what a step does, in its loop.
+void BackwardSteps::advance(bool to_the_end) {
     const GradMode mode(options_.create_graph);
     const Sweeping sweeping;
-    current_ = pending_.take_newest();
-    take(current_);
+    do {
+        current_ = pending_.take_newest();
+        take(current_);
+    } while (to_the_end && !done());
+}
+
+const NodeGradient& BackwardSteps::next() {
+    check<ValueError>(!done(), "BackwardSteps: expected nodes still to come, got none");
+    advance(false);
     return current_;
 }
 
 CachedVector<NodeGradient> BackwardSteps::run() {
-    const GradMode mode(options_.create_graph);
-    const Sweeping sweeping;
-    while (!done()) {
-        NodeGradient current = pending_.take_newest();
-        take(current);
-    }
+    advance(true);
     return std::move(found_);
 }
 

@@ -84,13 +84,13 @@ void observe_record(const Operation& operation, const Tensor& result, bool recor
 template <class F>
 constexpr bool takes_output = !std::is_invocable_v<const F&, const Tensor&>;
 
-/// A rule on the tape: the function, if an input needs it.
+/// A rule on the tape: the function, taken over if an input needs it.
 template <class F>
 struct RecordedRule {
     std::optional<F> f;
 
     template <std::size_t N>
-    explicit RecordedRule(Rule<N, F>&& rule) {
+    explicit RecordedRule(Rule<N, F>& rule) {
         for (const Tensor& input : rule.inputs)
             if (input.requires_grad()) {
                 f.emplace(std::move(rule.f));
@@ -134,7 +134,8 @@ class Recorded;
 template <std::size_t... N, class... F>
 class Recorded<Rule<N, F>...> final : public Node {
 public:
-    Recorded(const Operation& made_by, const Tensor& value, Rule<N, F>&&... rules)
+    /// Takes over the functions of the rules.
+    Recorded(const Operation& made_by, const Tensor& value, Rule<N, F>&... rules)
         : Node(made_by, value.shape()), counts_{rules.inputs.size()...}, rules_{} {
         if constexpr (((N == std::dynamic_extent) || ...)) inputs_.resize((rules.inputs.size() + ...));
         Ref<Node>* next = inputs_.data();
@@ -145,7 +146,7 @@ public:
             }
         };
         (add_inputs(rules.inputs), ...);
-        rules_.emplace(RecordedRule<F>(std::move(rules))...);
+        rules_.emplace(RecordedRule<F>(rules)...);
         if (std::apply([](const auto&... rule) { return (needs_output(rule) || ...); }, *rules_)) output_ = value.storage();
     }
 
@@ -204,13 +205,13 @@ inline bool any_requires_grad(std::span<const Tensor> inputs) {
 template <class... Rules>
 Tensor record(const Operation& operation, Tensor value, Rules... rules) {
     const bool recorded = grad_enabled() && (detail::any_requires_grad(rules.inputs) || ...);
-    const std::array<std::span<const Tensor>, sizeof...(Rules)> inputs{rules.inputs...};
     if (recorded) {
         if (!value.is_sole_handle() || value.node()) value = Tensor::over(value.storage(), value.shape());
-        value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, std::move(rules)...)));
+        value.set_node(Ref<Node>(new detail::Recorded<Rules...>(operation, value, rules...)));
     }
     if (detail::is_observed()) [[unlikely]]
-        detail::observe_record(operation, value, recorded, inputs);
+        detail::observe_record(operation, value, recorded,
+                               std::array<std::span<const Tensor>, sizeof...(Rules)>{rules.inputs...});
     return value;
 }
 

@@ -44,6 +44,8 @@ TensorBody::TensorBody(Ref<Storage> values, const Shape& extents) : storage(std:
 
 TensorBody::~TensorBody() { memory::count_tensors(-1); }
 
+void TensorBody::Forget::operator()(const std::string* name) const { delete name; }
+
 void throw_changed_in_place() {
     throw GradError(
         fmt::format("backward of {}: expected the values of the forward pass, got some that were changed in place "
@@ -172,7 +174,7 @@ Tensor& Tensor::requires_grad_(bool wanted) {
 }
 
 Tensor& Tensor::set_name(std::string name) {
-    auto kept = std::make_unique<const std::string>(name);
+    decltype(body_->name) kept(new std::string(name));
     if (body().node) node()->keepsakes().name = std::move(name);
     body_->name = std::move(kept);
     return *this;

@@ -45,8 +45,11 @@ struct TensorBody : memory::Cached {
     std::atomic<int> owners{0};
     Ref<Storage> storage;
     Shape shape;
-    Ref<Node> node;                           // made it, or holds the gradient of a leaf; null if no gradient is wanted
-    std::unique_ptr<const std::string> name;  // null for none
+    Ref<Node> node;  // made it, or holds the gradient of a leaf; null if no gradient is wanted
+    struct Forget {  // out of the way of the destructor: few tensors have a name
+        [[gnu::cold]] void operator()(const std::string* name) const;
+    };
+    std::unique_ptr<const std::string, Forget> name;  // null for none
 };
 
 /// While a rule runs: when its operation was recorded. Values that changed later are not the ones it needs.

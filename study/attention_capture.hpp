@@ -80,7 +80,8 @@ private:
 ///     for (const auto& call : capture.calls()) std::cout << call.scope << call.weights(0, 0) << "\n";
 ///     capture.save("attention.npz");
 ///
-/// Calls are in the order in which they ran; `clear()` before the next step. Decoding with a cache is not seen.
+/// Calls are in the order in which they ran; `clear()` before the next step. Of decoding with a cache, a call is the
+/// queries of one step over the keys so far.
 class AttentionCapture : public Watcher {
 public:
     /// Names the layers of `model`; without one they have the names of their types.

@@ -16,15 +16,35 @@ void broadcast_strides(Extents out, Extents in, Index* strides) {
     }
 }
 
+/// Whether an operand, if there is one, has the extents of the output.
+bool is_same(Extents out, Extents in) {
+    if (!in.dims) return true;
+    if (in.rank != out.rank) return false;
+    for (Index axis = 0; axis < out.rank; ++axis)
+        if (in.dims[axis] != out.dims[axis]) return false;
+    return true;
+}
+
 }  // namespace
 
 Walk make_walk(Extents out, Extents a, Extents b, Extents c) {
+    if (is_same(out, a) && is_same(out, b) && is_same(out, c)) {  // as most are: one loop over all elements
+        Walk w;
+        for (Index axis = 0; axis < out.rank; ++axis) w.size *= out.dims[axis];
+        w.extent[0] = w.size;
+        w.stride[0][0] = 1;
+        w.stride[1][0] = b.dims ? 1 : 0;
+        w.stride[2][0] = c.dims ? 1 : 0;
+        return w;
+    }
     Index strides[3][max_rank];
     broadcast_strides(out, a, strides[0]);
     broadcast_strides(out, b, strides[1]);
     broadcast_strides(out, c, strides[2]);
 
     Walk w;
+    w.extent[0] = 1;
+    for (auto& stride : w.stride) stride[0] = 0;
     Index last = -1;  // the axis of w that the next one may merge into
     for (Index axis = 0; axis < out.rank; ++axis) {
         const Index extent = out.dims[axis];

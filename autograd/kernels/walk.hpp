@@ -15,8 +15,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels {
 struct Walk {
     Index rank = 1;
     Index size = 1;
-    Index extent[max_rank] = {1};
-    Index stride[3][max_rank] = {};
+    Index extent[max_rank];  // not filled beyond the rank, for the sake of small operations
+    Index stride[3][max_rank];
 };
 
 /// The extents of one operand, outermost first.

@@ -297,7 +297,7 @@ Tensor scaled_dot_product_attention_to_first(const Tensor& q, const Tensor& k, c
     const bool recorded = grad_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad() ||
                                              (parts.bias && parts.bias.requires_grad()));
     const bool drops = options.training && options.dropout > 0;
-    if (recorded || drops || !may_multiply(q, k, v, keys, parts, options))
+    if (recorded || drops || detail::is_observed() || !may_multiply(q, k, v, keys, parts, options))
         return scaled_dot_product_attention(q, slice(k, axis.time, 0, keys), slice(v, axis.time, 0, keys), options);
     return run_kernel(q, k, v, plan_of(q, k, v, shape, parts, options, {})).first;
 }

@@ -109,6 +109,21 @@ TEST_CASE("attention capture: heads that share keys and values, and time before 
         }
 }
 
+TEST_CASE("attention capture: of decoding with a cache a call is one step over the keys so far") {
+    MultiHeadAttention attention(8, 2);
+    const Tensor x = numbers({2, 4, 8});
+    const no_grad off;
+    const Tensor whole = attention.forward_with_weights(x, x, x, AttentionMask::causal()).weights;
+    study::AttentionCapture capture(attention);
+    KeyValueCache cache = attention.make_cache(2, 6);
+    for (Index t = 0; t < 4; ++t) attention.forward(slice(x, 1, t, t + 1), cache);
+    REQUIRE(capture.calls().size() == 4);
+    for (Index t = 0; t < 4; ++t)
+        for (Index h = 0; h < 2; ++h)
+            check_close(capture.call("", static_cast<std::size_t>(t)).weights(1, h),
+                        slice(slice(at(whole, 1, h), 0, t, t + 1), 1, 0, t + 1));
+}
+
 TEST_CASE("attention capture: under dropout the same weights are dropped again") {
     const Tensor q = numbers({2, 2, 3, 4}, 1), k = numbers({2, 2, 3, 4}, 2), v = numbers({2, 2, 3, 4}, 3),
                  dy = numbers({2, 2, 3, 4}, 4);
