@@ -25,11 +25,14 @@ std::string grouped(Index n) {
 
 void append(std::string& list, const std::string& entry) { list += (list.empty() ? "" : ", ") + entry; }
 
-/// The tensor of that name, or null.
-const Tensor* find(const NamedTensors& tensors, const std::string& name) {
-    const auto entry = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
-    return entry == tensors.end() ? nullptr : &entry->tensor;
-}
+/// A tensor of a module that is loaded, under all its names, with what is there for it.
+struct Target {
+    Tensor tensor;
+    std::vector<std::string> names;
+    NamedTensors sources;
+
+    bool has(const std::string& name) const { return std::ranges::find(names, name) != names.end(); }
+};
 
 }  // namespace
 
@@ -85,26 +88,43 @@ NamedTensors Module::state_dict() {
     return state;
 }
 
-void Module::load_state_dict(const NamedTensors& state) {
-    NamedTensors own;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) { own.push_back({name, tensor}); });
+LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
+    std::vector<Target> targets;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) {
+        const auto known = std::ranges::find_if(targets, [&](const Target& target) { return target.tensor.is(tensor); });
+        Target& target = known == targets.end() ? targets.emplace_back(Target{tensor, {}, {}}) : *known;
+        target.names.push_back(name);
+    });
     visit(visitor);
 
-    std::string missing, unexpected, misshapen;
-    for (const auto& [name, tensor] : own) {
-        const Tensor* source = find(state, name);
-        if (!source) append(missing, name);
-        else if (source->shape() != tensor.shape())
-            append(misshapen, fmt::format("{} {} instead of {}", name, source->shape(), tensor.shape()));
+    LoadReport report;
+    for (const auto& [name, tensor] : state) {
+        const auto owner = std::ranges::find_if(targets, [&](const Target& target) { return target.has(name); });
+        if (owner == targets.end()) report.unexpected.push_back(name);
+        else owner->sources.push_back({name, tensor});
     }
-    for (const auto& [name, tensor] : state)
-        if (!find(own, name)) append(unexpected, name);
-    check<StateError>(missing.empty() && unexpected.empty() && misshapen.empty(),
+    std::string misshapen, contradictory;
+    for (const Target& target : targets) {
+        if (target.sources.empty()) report.missing.insert(report.missing.end(), target.names.begin(), target.names.end());
+        for (const auto& [name, tensor] : target.sources) {
+            if (tensor.shape() != target.tensor.shape())
+                append(misshapen, fmt::format("{} {} instead of {}", name, tensor.shape(), target.tensor.shape()));
+            else if (!std::ranges::equal(std::as_bytes(tensor.values()), std::as_bytes(target.sources[0].tensor.values())))
+                append(contradictory, fmt::format("{} and {}", target.sources[0].name, name));
+        }
+    }
+    const bool meets = !options.strict || (report.missing.empty() && report.unexpected.empty());
+    check<StateError>(meets && misshapen.empty(),
                       "load_state_dict: expected the tensors of {}, got: missing [{}], unexpected [{}], of another shape [{}]",
-                      type_name(*this), missing, unexpected, misshapen);
+                      type_name(*this), fmt::join(report.missing, ", "), fmt::join(report.unexpected, ", "), misshapen);
+    check<StateError>(contradictory.empty(),
+                      "load_state_dict: expected one value for tensors that {} ties, got different ones: {}", type_name(*this),
+                      contradictory);
 
     const no_grad off;
-    for (auto& [name, tensor] : own) tensor.copy_(*find(state, name));
+    for (Target& target : targets)
+        if (!target.sources.empty()) target.tensor.copy_(target.sources[0].tensor);
+    return report;
 }
 
 std::string type_name(const Module& module) { return type_name(typeid(module)); }

@@ -42,6 +42,16 @@ private:
     std::string prefix_;
 };
 
+struct LoadOptions {
+    bool strict = true;  ///< every name must be there and known
+};
+
+/// The names that did not meet when a state was loaded.
+struct LoadReport {
+    std::vector<std::string> missing;     ///< tensors of the module that the state does not have
+    std::vector<std::string> unexpected;  ///< names of the state that the module does not know
+};
+
 /// The base of all layers and models.
 ///
 ///     struct Linear : Layer {
@@ -71,11 +81,13 @@ struct Module {
     void train(bool on = true);
     void eval() { train(false); }
 
-    /// Copies of all tensors by name.
+    /// Copies of all tensors by name; tied ones under each of their names.
     NamedTensors state_dict();
-    /// Copies values into the tensors of the same names. Throws StateError listing every name that is missing, unexpected or of
-    /// another shape, and then changes nothing.
-    void load_state_dict(const NamedTensors& state);
+    /// Copies values into the tensors of the same names; of a tied tensor one name is enough.
+    ///
+    /// Throws StateError listing every name that is missing, unexpected or of another shape, and tied names whose values differ, and
+    /// then changes nothing. Unless strict, missing and unexpected names are passed over and returned.
+    LoadReport load_state_dict(const NamedTensors& state, LoadOptions options = {});
 };
 
 /// The scope of a module, for observers: `const ModuleScope scope(*this);` at the head of `forward`.

@@ -145,6 +145,36 @@ TEST_CASE("tied weights are saved under each of their names and stay tied when l
     check_close(second.output.weight.detach(), first.embedding.weight.detach(), 0);
 }
 
+TEST_CASE("of a tied weight one name is enough, and two values for it throw") {
+    Tied first, second;
+    for (const char* name : {"embedding.weight", "output.weight"}) {
+        second.load_state_dict({{name, first.embedding.weight.detach()}});
+        check_close(second.output.weight.detach(), first.embedding.weight.detach(), 0);
+        second.output.weight.detach().zero_();
+    }
+    const NamedTensors before = second.state_dict();
+    CHECK_THAT(message_of_load(second, {{"embedding.weight", ones({5, 3})}, {"output.weight", zeros({5, 3})}}),
+               Catch::Contains("embedding.weight and output.weight"));
+    CHECK_THAT(message_of_load(second, {}), Catch::Contains("missing [embedding.weight, output.weight]"));
+    CHECK(unchanged(second, before));
+}
+
+TEST_CASE("state that is not strict passes over names that do not meet and returns them, but not wrong shapes") {
+    Small module;
+    NamedTensors state = module.state_dict();
+    state.erase(state.begin() + 2);
+    state.push_back({"extra", ones({2})});
+    replace(state, "matrix", full({4, 3}, 2));
+    const LoadReport report = module.load_state_dict(state, {.strict = false});
+    CHECK(report.missing == std::vector<std::string>{"inner.weight"});
+    CHECK(report.unexpected == std::vector<std::string>{"extra"});
+    check_close(module.matrix.detach(), full({4, 3}, 2), 0);
+    const NamedTensors before = module.state_dict();
+    replace(state, "matrix", zeros({1, 3}));
+    CHECK_THROWS_AS(module.load_state_dict(state, {.strict = false}), StateError);
+    CHECK(unchanged(module, before));
+}
+
 TEST_CASE("a parameter that requires no grad is frozen, not counted, but saved") {
     Linear layer(3, 2);
     layer.weight.requires_grad_(false);
