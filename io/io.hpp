@@ -3,4 +3,5 @@
 
 #include <tapehead/io/append_file.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/half.hpp>
 #include <tapehead/io/npy.hpp>

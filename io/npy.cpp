@@ -3,14 +3,13 @@
 
 #include <bit>
 #include <cctype>
-#include <cmath>
 #include <concepts>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/half.hpp>
 #include <tapehead/io/npy_format.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
@@ -121,14 +120,6 @@ private:
     std::size_t at_ = 0;
 };
 
-/// A half: 1 bit sign, 5 bits exponent, 10 bits fraction.
-Real from_half(std::uint16_t bits) {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const Real sign = bits >> 15 ? -1 : 1;
-    if (exponent == 31) return fraction ? std::numeric_limits<Real>::quiet_NaN() : sign * std::numeric_limits<Real>::infinity();
-    return sign * (exponent ? std::ldexp(1024 + fraction, exponent - 25) : std::ldexp(fraction, -24));
-}
-
 template <class T>
 T read(const char* bytes) {
     T value;
@@ -142,7 +133,7 @@ void with_element(const NpyType& type, const char* bytes, const F& f) {
     const auto is = [&](char kind, std::size_t size) { return type.kind == kind && type.size == size; };
     if (is('f', 8)) return f(read<double>(bytes));
     if (is('f', 4)) return f(read<float>(bytes));
-    if (is('f', 2)) return f(from_half(read<std::uint16_t>(bytes)));
+    if (is('f', 2)) return f(from_f16(read<std::uint16_t>(bytes)));
     if (is('i', 8)) return f(read<std::int64_t>(bytes));
     if (is('i', 4)) return f(read<std::int32_t>(bytes));
     if (is('i', 2)) return f(read<std::int16_t>(bytes));
