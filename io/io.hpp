@@ -4,4 +4,6 @@
 #include <tapehead/io/append_file.hpp>
 #include <tapehead/io/atomic_file.hpp>
 #include <tapehead/io/half.hpp>
+#include <tapehead/io/mapped_file.hpp>
 #include <tapehead/io/npy.hpp>
+#include <tapehead/io/safetensors.hpp>
