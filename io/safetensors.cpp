@@ -41,7 +41,7 @@ void for_each_number(const StoredTensor& stored, const F& f) {
         case Dtype::I64: return for_each_as<std::int64_t>(bytes, f);
         case Dtype::I32: return for_each_as<std::int32_t>(bytes, f);
         case Dtype::I16: return for_each_as<std::int16_t>(bytes, f);
-        case Dtype::I8: return for_each_as<std::int8_t>(bytes, f);
+        case Dtype::I8: return for_each_as<std::int8_t>(bytes, [&](auto i, auto byte) { f(i, int{byte}); });
         case Dtype::U64: return for_each_as<std::uint64_t>(bytes, f);
         case Dtype::U32: return for_each_as<std::uint32_t>(bytes, f);
         case Dtype::U16: return for_each_as<std::uint16_t>(bytes, f);
@@ -151,6 +151,15 @@ Ids SafetensorsFile::ids(std::string_view name) const {
         ids.data()[i] = static_cast<Id>(number);
     });
     return ids;
+}
+
+Condition SafetensorsFile::condition(std::string_view name) const {
+    const StoredTensor& stored = at(name);
+    check<FileError>(stored.dtype == Dtype::BOOL, "SafetensorsFile: expected BOOL, got {} of '{}' in '{}'",
+                     to_string(stored.dtype), name, path_);
+    Condition condition(stored.shape);
+    std::ranges::transform(stored.bytes, condition.raw(), [](char byte) { return byte != 0; });
+    return condition;
 }
 
 NamedTensors SafetensorsFile::tensors() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <tapehead/autograd/condition.hpp>
 #include <tapehead/autograd/named.hpp>
 #include <tapehead/io/mapped_file.hpp>
 
@@ -66,6 +67,8 @@ public:
     Tensor tensor(std::string_view name) const;
     /// Integers and BOOL, exactly. Throws FileError as at(), for other types, and for numbers beyond int64.
     Ids ids(std::string_view name) const;
+    /// BOOL. Throws FileError as at(), and for other types.
+    Condition condition(std::string_view name) const;
     /// All arrays of floating point in the order of the file. Throws FileError for one of less than 16 bits.
     NamedTensors tensors() const;
 

@@ -189,6 +189,15 @@ TEST_CASE("safetensors: ids of every integer type are read exactly") {
     CHECK_THROWS_WITH(open_x<float>("F32", {1}).ids("x"), Catch::Contains("expected integers or BOOL, got F32 of 'x' in"));
 }
 
+TEST_CASE("safetensors: BOOL is read as a condition") {
+    const Condition condition = open_x<std::uint8_t>("BOOL", {0, 1, 2}).condition("x");
+    CHECK(condition.shape() == Shape{3});
+    CHECK(!condition.data()[0]);
+    CHECK(condition.data()[1]);
+    CHECK(condition.data()[2]);
+    CHECK_THROWS_WITH(open_x<std::uint8_t>("U8", {1}).condition("x"), Catch::Contains("expected BOOL, got U8 of 'x' in"));
+}
+
 TEST_CASE("safetensors: types that are not converted can stand beside others") {
     const std::vector<std::pair<std::string, std::string>> types{{"F8_E5M2", "[4]"},     {"F8_E4M3", "[4]"},
                                                                  {"F8_E5M2FNUZ", "[4]"}, {"F8_E4M3FNUZ", "[4]"},

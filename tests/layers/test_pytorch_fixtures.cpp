@@ -16,7 +16,7 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
 
 /// PyTorch's tensor ("param." or "grad.param." and its name) for a parameter of ours; the projections of queries, keys and
 /// values are thirds of one packed matrix there, unless their widths differ or the reference is written out.
-Tensor torch_tensor(const SafetensorsFile& file, const std::string& kind, std::string name) {
+Tensor torch_tensor(const Fixture& file, const std::string& kind, std::string name) {
     replace(name, "self_attention", "self_attn");
     replace(name, "cross_attention", "multihead_attn");
     replace(name, "feed_forward.", "");
@@ -33,18 +33,18 @@ Tensor torch_tensor(const SafetensorsFile& file, const std::string& kind, std::s
 }
 
 /// Loads PyTorch's parameters, and checks that none is left over.
-void load(Module& module, const SafetensorsFile& file) {
+void load(Module& module, const Fixture& file) {
     NamedTensors state;
     for (const auto& [name, tensor] : module.state_dict()) state.push_back({name, torch_tensor(file, "param.", name)});
     module.load_state_dict(state);
     Index in_file = 0;
-    for (const auto& [name, stored] : file.tensors())
-        if (name.rfind("param.", 0) == 0) in_file += stored.shape.numel();
+    for (const auto& [name, dtype, shape, bytes] : file.entries())
+        if (name.rfind("param.", 0) == 0) in_file += shape.numel();
     REQUIRE(module.num_parameters() == in_file);
 }
 
 /// Compares the output, and after a sweep from PyTorch's upstream gradient that of every parameter and input.
-void check_against(const SafetensorsFile& file, Module& module, const Tensor& y, const NamedTensors& inputs, double tol) {
+void check_against(const Fixture& file, Module& module, const Tensor& y, const NamedTensors& inputs, double tol) {
     check_close(y.detach(), file.tensor("output.y"), tol);
     y.backward(file.tensor("upstream.y"));
     std::size_t compared = 0;
@@ -60,16 +60,16 @@ void check_against(const SafetensorsFile& file, Module& module, const Tensor& y,
         ++compared;
     }
     std::size_t given = 0;
-    for (const auto& [name, stored] : file.tensors())
+    for (const auto& [name, dtype, shape, bytes] : file.entries())
         if (name.rfind("grad.", 0) == 0 && name.rfind("grad.param.", 0) != 0) ++given;
     CHECK(compared == given);
 }
 
-AttentionMask keys_mask(const SafetensorsFile& file, const std::string& name) {
+AttentionMask keys_mask(const Fixture& file, const std::string& name) {
     return file.has(name) ? AttentionMask::keys(file.condition(name)) : AttentionMask();
 }
 
-AttentionMask allow_mask(const SafetensorsFile& file) {
+AttentionMask allow_mask(const Fixture& file) {
     return file.has("mask.allow") ? AttentionMask::allow(file.condition("mask.allow")) : AttentionMask();
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("multi-head attention agrees with PyTorch in outputs, weights and all 
           "mha_rotary_partial", "mha_rotary_partial_half_split", "mha_alibi", "mha_window", "mha_window_left_lengths",
           "mha_softcap_scale", "mha_all_options"}) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         const auto arguments = file.arguments();
         MultiHeadAttention m(arguments["embed_dim"], arguments["num_heads"], attention_options_of(arguments));
         load(m, file);
@@ -150,7 +150,7 @@ TEST_CASE("multi-head attention agrees with PyTorch in outputs, weights and all 
 TEST_CASE("encoder layers agree with PyTorch in outputs and all gradients") {
     for (const std::string name : {"encoder_layer_post", "encoder_layer_pre", "encoder_layer_pre_gelu"}) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         TransformerEncoderLayer m(options_of(file.arguments()));
         load(m, file);
         const Tensor x = leaf(file.tensor("input.src"));
@@ -162,7 +162,7 @@ TEST_CASE("encoder layers agree with PyTorch in outputs and all gradients") {
 TEST_CASE("decoder layers agree with PyTorch in outputs and all gradients") {
     for (const std::string name : {"decoder_layer_post", "decoder_layer_pre"}) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         TransformerDecoderLayer m(options_of(file.arguments()));
         load(m, file);
         const Tensor x = leaf(file.tensor("input.tgt")), memory = leaf(file.tensor("input.memory"));
@@ -174,7 +174,7 @@ TEST_CASE("decoder layers agree with PyTorch in outputs and all gradients") {
 TEST_CASE("whole Transformers agree with PyTorch in outputs and all gradients") {
     for (const std::string name : {"transformer_post", "transformer_pre", "transformer_post_no_final_norm"}) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         Transformer m(options_of(file.arguments()));
         load(m, file);
         const Tensor source = leaf(file.tensor("input.src")), target = leaf(file.tensor("input.tgt"));
@@ -190,7 +190,7 @@ TEST_CASE("decoder-only stacks agree with PyTorch in outputs and all gradients, 
     for (const std::string name :
          {"decoder_only_pre_rotary", "decoder_only_pre_rotary_half_split", "decoder_only_post_alibi"}) {
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         TransformerEncoder m(options_of(file.arguments()));
         load(m, file);
         const Tensor x = leaf(file.tensor("input.src"));

@@ -29,29 +29,39 @@ bool is_close(double actual, double expected, Tolerance tolerance) {
 }
 
 /// The integer that a cast of the number gives, if the number were free of rounding errors.
-double cast(double number, const std::string& dtype) {
+double cast(double number, Dtype dtype) {
     const double nearest = std::nearbyint(number);
     const double whole = is_close(number, nearest, {1e-5, 1e-6}) ? nearest : std::trunc(number);
-    if (dtype == "I32") return std::clamp<double>(whole, INT32_MIN, INT32_MAX);
+    if (dtype == Dtype::I32) return std::clamp<double>(whole, INT32_MIN, INT32_MAX);
     return std::clamp(whole, -0x1p63, 0x1p63);
 }
 
-std::string difference(const Tensor& actual, const testing::StoredTensor& expected, Tolerance tolerance) {
-    if (!actual) return "nothing was computed";
-    if (actual.shape() != expected.shape && !(is_scalar(actual.shape()) && is_scalar(expected.shape)))
-        return fmt::format("shape {}, expected {}", to_string(actual.shape()), to_string(expected.shape));
-    const bool is_float = expected.dtype == "F32" || expected.dtype == "F64";
+/// Where an output differs, by what each element should be and a judgement of it.
+template <class Expected, class IsRight>
+std::string difference(const Tensor& actual, const Expected* expected, const IsRight& is_right) {
     Index wrong = 0;
     std::string first;
     for (Index i = 0; i < actual.numel(); ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        const double raw = actual.values()[at];
-        const double want = is_float ? expected.numbers[at] : static_cast<double>(expected.integers[at]);
-        const double got = is_float || expected.dtype == "BOOL" ? raw : cast(raw, expected.dtype);
-        if (is_float ? is_close(got, want, tolerance) : got == want) continue;
-        if (wrong++ == 0) first = fmt::format("element {} is {:.9g}, expected {:.9g}", i, got, want);
+        if (is_right(actual.data()[i], expected[i])) continue;
+        if (wrong++ == 0)
+            first = fmt::format("element {} is {:.9g}, expected {:.9g}", i, static_cast<double>(actual.data()[i]),
+                                static_cast<double>(expected[i]));
     }
     return wrong == 0 ? "" : fmt::format("{} of {} differ; {}", wrong, actual.numel(), first);
+}
+
+std::string difference(const Node& node, Index output, const Tensor& actual) {
+    const StoredTensor& expected = node.expected(output);
+    if (!actual) return "nothing was computed";
+    if (actual.shape() != expected.shape && !(is_scalar(actual.shape()) && is_scalar(expected.shape)))
+        return fmt::format("shape {}, expected {}", to_string(actual.shape()), to_string(expected.shape));
+    const Tolerance tolerance = tolerance_for(node);
+    if (is_floating_point(expected.dtype))
+        return difference(actual, node.expected_numbers(output).data(),
+                          [=](double got, double want) { return is_close(got, want, tolerance); });
+    return difference(actual, node.expected_integers(output).data(), [&](double got, Id want) {
+        return (expected.dtype == Dtype::BOOL ? got : cast(got, expected.dtype)) == static_cast<double>(want);
+    });
 }
 
 }  // namespace
@@ -60,7 +70,7 @@ std::string difference(const Node& node, const Outputs& outputs) {
     for (Index i = 0; i < node.outputs(); ++i) {
         if (!node.wants(i)) continue;
         const Tensor actual = static_cast<std::size_t>(i) < outputs.size() ? outputs[static_cast<std::size_t>(i)] : Tensor();
-        const std::string found = difference(actual, node.expected(i), tolerance_for(node));
+        const std::string found = difference(node, i, actual);
         if (!found.empty()) return fmt::format("output {}: {}", i, found);
     }
     return "";

@@ -33,10 +33,10 @@ T value_or_throw(const std::optional<T>& value, const std::string& attribute) {
 
 Node::Node(const std::string& path)
     : file_(path),
-      op_(file_.metadata("op")),
-      inputs_(stored_names(file_.metadata("input_names"), "input")),
-      outputs_(stored_names(file_.metadata("output_names"), "output")),
-      attributes_(json::parse(file_.metadata("attributes"))) {}
+      op_(file_.metadata().at("op")),
+      inputs_(stored_names(file_.metadata().at("input_names"), "input")),
+      outputs_(stored_names(file_.metadata().at("output_names"), "output")),
+      attributes_(json::parse(file_.metadata().at("attributes"))) {}
 
 const std::string& Node::name(Index input) const {
     if (!has(input)) throw std::out_of_range("no input " + std::to_string(input));
@@ -50,10 +50,11 @@ std::vector<Tensor> Node::tensors(Index first, Index last) const {
 }
 
 Ids Node::ids(Index input) const {
-    const testing::StoredTensor& stored = file_[name(input)];
-    if (stored.numbers.empty()) return file_.ids(name(input));
-    Ids result = make_array<Id>(stored.shape);
-    std::transform(stored.numbers.begin(), stored.numbers.end(), result.begin(), [](double x) { return static_cast<Id>(x); });
+    if (!is_floating_point(file_.at(name(input)).dtype)) return file_.ids(name(input));
+    const Tensor numbers = tensor(input);
+    Ids result = make_array<Id>(numbers.shape());
+    std::transform(numbers.data(), numbers.data() + numbers.numel(), result.begin(),
+                   [](Scalar x) { return static_cast<Id>(x); });
     return result;
 }
 
@@ -83,8 +84,7 @@ std::optional<std::vector<Index>> Node::integers(Index input, const std::string&
 }
 
 bool Node::is_double() const {
-    const auto& tensors = file_.tensors();
-    return std::none_of(tensors.begin(), tensors.end(), [](const auto& entry) { return entry.second.dtype == "F32"; });
+    return std::ranges::find(file_.entries(), Dtype::F32, &StoredTensor::dtype) == file_.entries().end();
 }
 
 Ids to_ids(const std::vector<Index>& integers) {

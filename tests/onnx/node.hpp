@@ -5,9 +5,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <stdexcept>
 
-#include <support/safetensors.hpp>
+#include <nlohmann/json.hpp>
+
+#include <tapehead/tapehead.hpp>
 
 namespace onnx {
 
@@ -36,10 +40,10 @@ public:
     /// Integers; numbers that are integers will do.
     Ids ids(Index input) const;
     Condition condition(Index input) const { return file_.condition(name(input)); }
-    bool is_condition(Index input) const { return file_[name(input)].dtype == "BOOL"; }
+    bool is_condition(Index input) const { return file_.at(name(input)).dtype == Dtype::BOOL; }
     /// A list of integers, such as axes.
     std::vector<Index> integers(Index input) const;
-    Shape shape(Index input) const { return file_[name(input)].shape; }
+    Shape shape(Index input) const { return file_.at(name(input)).shape; }
 
     // Attributes, with the value that stands for an absent one. Cases may write numbers as texts and flags as integers.
 
@@ -54,14 +58,17 @@ public:
 
     Index outputs() const { return static_cast<Index>(outputs_.size()); }
     bool wants(Index output) const { return output < outputs() && !outputs_[static_cast<std::size_t>(output)].empty(); }
-    const testing::StoredTensor& expected(Index output) const { return file_[outputs_[static_cast<std::size_t>(output)]]; }
+    const StoredTensor& expected(Index output) const { return file_.at(outputs_[static_cast<std::size_t>(output)]); }
+    /// What the output must be: numbers, and the same as integers where it is of integers or flags.
+    Tensor expected_numbers(Index output) const { return file_.tensor(expected(output).name); }
+    Ids expected_integers(Index output) const { return file_.ids(expected(output).name); }
     /// Whether inputs and outputs were computed without float32.
     bool is_double() const;
 
 private:
     const std::string& name(Index input) const;
 
-    testing::SafetensorsFile file_;
+    SafetensorsFile file_;
     std::string op_;
     std::vector<std::string> inputs_, outputs_;  // names of tensors in the file; empty for absent ones
     nlohmann::json attributes_;

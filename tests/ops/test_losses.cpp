@@ -31,8 +31,8 @@ Reduction reduction_of(const std::string& name) {
 }
 
 /// The loss of a fixture for inputs that are leaves where the file has their gradient.
-Tensor loss_of(const SafetensorsFile& file, const std::map<std::string, Tensor>& in) {
-    const std::string op = file.metadata("op").substr(std::string("torch.nn.functional.").size());
+Tensor loss_of(const Fixture& file, const std::map<std::string, Tensor>& in) {
+    const std::string op = file.op().substr(std::string("torch.nn.functional.").size());
     const auto args = file.arguments();
     const Reduction reduction = reduction_of(args.value("reduction", "mean"));
     const auto given = [&](const char* name) { return in.count(name) ? in.at(name) : Tensor(); };
@@ -55,11 +55,11 @@ Tensor loss_of(const SafetensorsFile& file, const std::map<std::string, Tensor>&
     return kl_div(in.at("input"), in.at("target"), {.reduction = reduction, .log_target = args.value("log_target", false)});
 }
 
-void check_fixture(const SafetensorsFile& file) {
+void check_fixture(const Fixture& file) {
     std::map<std::string, Tensor> in;
     const std::string prefix = "input.";
-    for (const auto& [name, stored] : file.tensors())
-        if (name.compare(0, prefix.size(), prefix) == 0 && stored.dtype == "F64")
+    for (const auto& [name, dtype, shape, bytes] : file.entries())
+        if (name.compare(0, prefix.size(), prefix) == 0 && dtype == Dtype::F64)
             in[name.substr(prefix.size())] = file.has("grad." + name) ? leaf(file.tensor(name)) : file.tensor(name);
     const Tensor y = loss_of(file, in);
     check_close(y, file.tensor("output.y"));
@@ -181,9 +181,9 @@ TEST_CASE("losses and their gradients are those of PyTorch") {
         const std::string name = entry.path().stem().string();
         if (name.compare(0, 5, "loss_") != 0) continue;
         INFO(name);
-        const SafetensorsFile file = fixture(name);
+        const Fixture file = fixture(name);
         check_fixture(file);
-        ops.insert(file.metadata("op"));
+        ops.insert(file.op());
         ++files;
     }
     CHECK(files >= 47);

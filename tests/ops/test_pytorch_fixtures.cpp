@@ -11,24 +11,24 @@ namespace {
 
 /// An operation of the inputs of its file, which are leaves, by name; the file has the rest.
 using Inputs = std::map<std::string, Tensor>;
-using Operation = std::function<Tensor(const Inputs&, const SafetensorsFile&)>;
+using Operation = std::function<Tensor(const Inputs&, const Fixture&)>;
 
-Index axis_of(const SafetensorsFile& file) { return file.arguments().at("dim"); }
-Axes axes_of(const SafetensorsFile& file) { return file.arguments().contains("dim") ? Axes(axis_of(file)) : Axes(); }
-Real correction_of(const SafetensorsFile& file) { return file.arguments().at("unbiased").get<bool>() ? 1 : 0; }
+Index axis_of(const Fixture& file) { return file.arguments().at("dim"); }
+Axes axes_of(const Fixture& file) { return file.arguments().contains("dim") ? Axes(axis_of(file)) : Axes(); }
+Real correction_of(const Fixture& file) { return file.arguments().at("unbiased").get<bool>() ? 1 : 0; }
 
 /// f of "input.x".
 template <class F>
 Operation of_x(F f) {
-    return [=](const Inputs& in, const SafetensorsFile& file) { return f(in.at("input.x"), file); };
+    return [=](const Inputs& in, const Fixture& file) { return f(in.at("input.x"), file); };
 }
 
-Tensor norm_of(const Tensor& x, const SafetensorsFile& file) {
+Tensor norm_of(const Tensor& x, const Fixture& file) {
     const auto p = file.arguments().at("p");
     return norm(x, p.is_string() ? std::numeric_limits<Real>::infinity() : p.get<Real>(), axes_of(file));
 }
 
-AttentionOptions attention_options(const Inputs& in, const SafetensorsFile& file) {
+AttentionOptions attention_options(const Inputs& in, const Fixture& file) {
     const auto arguments = file.arguments();
     AttentionOptions options{.mask = mask_of(file), .softcap = arguments.value("softcap", Real{0})};
     if (in.count("mask.bias")) options.mask = options.mask & AttentionMask::bias(in.at("mask.bias"));
@@ -37,19 +37,19 @@ AttentionOptions attention_options(const Inputs& in, const SafetensorsFile& file
     return options;
 }
 
-Tensor attention_of(const Inputs& in, const SafetensorsFile& file) {
+Tensor attention_of(const Inputs& in, const Fixture& file) {
     return scaled_dot_product_attention(in.at("input.q"), in.at("input.k"), in.at("input.v"), attention_options(in, file));
 }
 
 /// The same on the written-out path, which gives the weights too.
-Tensor attention_with_weights_of(const Inputs& in, const SafetensorsFile& file) {
+Tensor attention_with_weights_of(const Inputs& in, const Fixture& file) {
     const auto [y, weights] = scaled_dot_product_attention_with_weights(in.at("input.q"), in.at("input.k"), in.at("input.v"),
                                                                         attention_options(in, file));
     if (file.has("output.attn_weights")) check_close(weights.detach(), file.tensor("output.attn_weights"));
     return y;
 }
 
-Tensor layer_norm_of(const Inputs& in, const SafetensorsFile& file) {
+Tensor layer_norm_of(const Inputs& in, const Fixture& file) {
     const auto arguments = file.arguments();
     Shape shape;
     for (const auto& extent : arguments.at("normalized_shape")) shape.push_back(extent.get<Index>());
@@ -58,7 +58,7 @@ Tensor layer_norm_of(const Inputs& in, const SafetensorsFile& file) {
 
 /// The operation of every op_* file.
 const std::map<std::string, Operation>& operations() {
-    using File = SafetensorsFile;
+    using File = Fixture;
     static const Operation softplus_of = of_x([](const Tensor& x, const File& file) {
         const Real beta = file.arguments().at("beta");
         return softplus(beta * x) / beta;
@@ -112,10 +112,10 @@ const std::map<std::string, Operation>& operations() {
 }
 
 /// Compares the value, and after a sweep from PyTorch's upstream gradient that of every input.
-void check_agrees(const SafetensorsFile& file, const Operation& operation) {
+void check_agrees(const Fixture& file, const Operation& operation) {
     Inputs inputs;
-    for (const auto& [key, stored] : file.tensors())
-        if (file.has("grad." + key)) inputs[key] = leaf(file.tensor(key));
+    for (const StoredTensor& stored : file.entries())
+        if (file.has("grad." + stored.name)) inputs[stored.name] = leaf(file.tensor(stored.name));
     REQUIRE(!inputs.empty());
     const Tensor y = operation(inputs, file);
     check_close(y.detach(), file.tensor("output.y"));
