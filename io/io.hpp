@@ -3,6 +3,7 @@
 
 #include <tapehead/io/append_file.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/checkpoint.hpp>
 #include <tapehead/io/half.hpp>
 #include <tapehead/io/mapped_file.hpp>
 #include <tapehead/io/npy.hpp>

@@ -1,0 +1,181 @@
+// Checkpoints and model files: a run that goes on from one is the run that never stopped, and a wrong file changes nothing.
+#include <support/scratch.hpp>
+#include <support/testing.hpp>
+
+#include <filesystem>
+
+using namespace testing;
+
+namespace {
+
+/// A run with everything that a checkpoint can hold.
+struct Run {
+    Transformer model{{.embed_dim = 8, .num_heads = 2, .num_encoder_layers = 1, .num_decoder_layers = 1, .feedforward_dim = 8}};
+    AdamW optimizer;
+    Schedule schedule = Schedule::cosine(optimizer, {.warmup = 3, .total = 20});
+    ReduceOnPlateau plateau{optimizer, {.factor = 0.9, .patience = 0, .threshold = 0.5}};
+    ExponentialMovingAverage average{model.named_parameters(), {.decay = 0.9, .warmup = true}};
+    Generator data{7};
+    Index step = 0;
+    Real best = std::numeric_limits<Real>::infinity();
+    Checkpoint checkpoint;
+
+    Run() : optimizer(groups()) {
+        checkpoint.add("model", model);
+        checkpoint.add("optimizer", optimizer);
+        checkpoint.add("schedule", schedule);
+        checkpoint.add("plateau", plateau);
+        checkpoint.add("average", average);
+        checkpoint.add("data", data);
+        checkpoint.add("step", step);
+        checkpoint.add("best", best);
+    }
+
+    std::vector<AdamW::Group> groups() {
+        const auto [matrices, others] =
+            split_parameters(model.named_parameters(), [](const NamedTensor& p) { return p.tensor.dim() == 2; });
+        return {{matrices, {.lr = 0.01}}, {others, {.lr = 0.001, .weight_decay = 0}}};
+    }
+
+    void train(Index until) {
+        while (step < until) {
+            const Tensor x = randn({2, 3, 8}, data), y = randn({2, 4, 8}, data);
+            optimizer.zero_grad();
+            const Tensor loss = mse_loss(model(x, y), y);  // with dropout
+            loss.backward();
+            optimizer.step();
+            if (step % 2 == 0) schedule.step();
+            else plateau.step(loss.item());
+            average.update();
+            best = std::min(best, static_cast<Real>(loss.item()));
+            ++step;
+        }
+    }
+};
+
+std::string all_bytes(const Run& run) {
+    run.checkpoint.save(scratch("compared.safetensors"));
+    return read_file(scratch("compared.safetensors"));
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: a run that goes on from one ends with the same bits as a run that never stopped") {
+    manual_seed(3);
+    Run whole;
+    whole.train(4);
+    whole.checkpoint.save(scratch("run.safetensors"));
+    whole.train(9);
+
+    manual_seed(99);  // another start in everything
+    Run resumed;
+    resumed.train(2);
+    resumed.checkpoint.load(scratch("run.safetensors"));
+    CHECK(resumed.step == 4);
+    resumed.train(9);
+    CHECK((all_bytes(resumed) == all_bytes(whole)));  // without printing them
+}
+
+TEST_CASE("checkpoint: before the first step too, when there is no state yet and the best is infinite") {
+    manual_seed(3);
+    Run whole;
+    whole.checkpoint.save(scratch("run.safetensors"));
+    whole.train(3);
+    Run resumed;
+    resumed.train(2);
+    resumed.checkpoint.load(scratch("run.safetensors"));
+    CHECK(std::isinf(resumed.best));
+    resumed.train(3);
+    CHECK((all_bytes(resumed) == all_bytes(whole)));  // without printing them
+}
+
+TEST_CASE("checkpoint: carries texts of the user's own, and its tensors are found under their names") {
+    Run run;
+    run.train(1);
+    run.checkpoint.save(scratch("run.safetensors"), {{"vocabulary", "äöü"}, {"note", ""}});
+    const std::map<std::string, std::string> texts = run.checkpoint.load(scratch("run.safetensors"));
+    CHECK(texts == std::map<std::string, std::string>{{"vocabulary", "äöü"}, {"note", ""}});
+    const SafetensorsFile file(scratch("run.safetensors"));
+    CHECK(file.has("model.encoder.layers.0.self_attention.q_proj.weight"));
+    CHECK(file.has("average.encoder.layers.0.self_attention.q_proj.weight"));
+    CHECK(file.has("optimizer.encoder.layers.0.self_attention.q_proj.weight.exp_avg"));
+    CHECK_THROWS_AS(run.checkpoint.save(scratch("run.safetensors"), {{"tapehead.step", "3"}}), ValueError);
+}
+
+TEST_CASE("checkpoint: a file of other parts, of another model or of no run throws and changes nothing") {
+    Run run;
+    run.train(2);
+    const auto refused = [&](const std::string& path) {
+        const std::string before = all_bytes(run);
+        try {
+            run.checkpoint.load(path);
+        } catch (const Error& error) {
+            CHECK((all_bytes(run) == before));
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK_THAT(refused(scratch("absent")), Catch::Contains("absent"));
+
+    save_model(scratch("model.safetensors"), run.model);
+    CHECK_THAT(refused(scratch("model.safetensors")), Catch::Contains("expected a checkpoint"));
+
+    Linear linear(2, 2);
+    Checkpoint other;
+    other.add("model", linear);
+    other.add("extra", linear);
+    other.save(scratch("other.safetensors"));
+    CHECK_THAT(refused(scratch("other.safetensors")),
+               Catch::Contains("missing [optimizer, schedule, plateau, average, data, step, best], unexpected [extra]"));
+
+    // All parts are there, but not all fit: those that were loaded are put back.
+    Run trained;
+    trained.train(3);
+    Linear wrong(2, 2);
+    ExponentialMovingAverage misfit(wrong.named_parameters());
+    Checkpoint mixed;
+    mixed.add("model", trained.model);
+    mixed.add("optimizer", trained.optimizer);
+    mixed.add("schedule", trained.schedule);
+    mixed.add("plateau", trained.plateau);
+    mixed.add("average", misfit);  // loaded after data, step and best
+    mixed.add("data", trained.data);
+    mixed.add("step", trained.step);
+    mixed.add("best", trained.best);
+    mixed.save(scratch("mixed.safetensors"));
+    CHECK_THAT(refused(scratch("mixed.safetensors")), Catch::Contains("average"));
+}
+
+TEST_CASE("checkpoint: names are without dots and each of its own") {
+    Checkpoint checkpoint;
+    Index step = 0;
+    for (const char* name : {"", "a.b", "random"}) CHECK_THROWS_AS(checkpoint.add(name, step), ValueError);
+    checkpoint.add("step", step);
+    CHECK_THROWS_AS(checkpoint.add("step", step), ValueError);
+}
+
+TEST_CASE("model files: tied weights are written once and are tied after loading; strict or not") {
+    struct Tied : Module {
+        Embedding embedding{5, 3};
+        Linear output{3, 5, false};
+        Tied() { output.weight = embedding.weight; }
+        void visit(Visitor& v) override {
+            v("embedding", embedding);
+            v("output", output);
+        }
+    };
+    Tied first, second;
+    save_model(scratch("model.safetensors"), first);
+    REQUIRE(load_safetensors(scratch("model.safetensors")).size() == 1);
+    CHECK(load_model(scratch("model.safetensors"), second).missing.empty());
+    CHECK(second.output.weight.is(second.embedding.weight));
+    check_close(second.output.weight.detach(), first.embedding.weight.detach(), 0);
+
+    Linear other(2, 2);
+    CHECK_THROWS_AS(load_model(scratch("model.safetensors"), other), StateError);
+    CHECK(load_model(scratch("model.safetensors"), other, {.strict = false}).unexpected ==
+          std::vector<std::string>{"embedding.weight"});
+    CHECK_THROWS_AS(load_model(scratch("absent"), other), FileError);
+    save_model(scratch("half.safetensors"), first, {.metadata = {{"format", "pt"}}, .dtype = Dtype::BF16});
+    CHECK(SafetensorsFile(scratch("half.safetensors")).at("embedding.weight").dtype == Dtype::BF16);
+}
