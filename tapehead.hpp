@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tapehead/autograd/autograd.hpp>
+#include <tapehead/data/data.hpp>
 #include <tapehead/io/io.hpp>
 #include <tapehead/layers/layers.hpp>
 #include <tapehead/optim/optim.hpp>

@@ -12,12 +12,14 @@ find_library(TAPEHEAD_OPENBLAS NAMES openblas PATH_SUFFIXES openblas-openmp REQU
 find_library(TAPEHEAD_ZIP NAMES zip REQUIRED)
 find_path(TAPEHEAD_ZIP_INCLUDE zip.h REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_library(TAPEHEAD_PCRE2 NAMES pcre2-8 REQUIRED)
+find_path(TAPEHEAD_PCRE2_INCLUDE pcre2.h REQUIRED)
 find_path(TAPEHEAD_CBLAS_INCLUDE cblas.h PATH_SUFFIXES x86_64-linux-gnu/openblas-openmp openblas-openmp openblas REQUIRED)
 
 # One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
 set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
-foreach(entry autograd layers optim io study tapehead.hpp)
+foreach(entry autograd layers optim io data study tapehead.hpp)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
 endforeach()
 
@@ -36,7 +38,7 @@ endif()
 file(GLOB TAPEHEAD_SOURCES CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/autograd/*.cpp ${PROJECT_SOURCE_DIR}/autograd/ops/*.cpp ${PROJECT_SOURCE_DIR}/autograd/kernels/*.cpp
   ${PROJECT_SOURCE_DIR}/layers/*.cpp ${PROJECT_SOURCE_DIR}/optim/*.cpp
-  ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp)
+  ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/data/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp)
 
 function(tapehead_add_library name scalar)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # set off by std::string inside xtensor's printing (GCC bug 105651)
@@ -51,12 +53,13 @@ function(tapehead_add_library name scalar)
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE})
   target_include_directories(${name} SYSTEM
-    PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE} ${TAPEHEAD_ZIP_INCLUDE})
+    PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE} ${TAPEHEAD_ZIP_INCLUDE}
+    ${TAPEHEAD_PCRE2_INCLUDE})
   if(scalar STREQUAL "f64")
     target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
   endif()
   target_link_libraries(${name} PUBLIC xtensor Threads::Threads
-    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} ${TAPEHEAD_ZIP} fmt::fmt $<BUILD_INTERFACE:xsimd>
+    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} ${TAPEHEAD_ZIP} ${TAPEHEAD_PCRE2} fmt::fmt $<BUILD_INTERFACE:xsimd>
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:tapehead_warnings>)
 
   # What almost every source includes; parsing it once halves the build.

@@ -5,10 +5,11 @@
 #include <cmath>
 #include <numbers>
 
+#include <xtensor/xview.hpp>
+
 #include <support/ngram.hpp>
 #include <support/program.hpp>
 #include <support/progress.hpp>
-#include <support/text.hpp>
 #include <support/training_log.hpp>
 #include <tapehead/tapehead.hpp>
 
@@ -61,24 +62,8 @@ struct CharModel : Module {
     }
 };
 
-/// Pieces of the text, and the characters that come next.
-struct Batch {
-    Ids inputs, targets;  // [B, T], [B T]
-};
-
-Batch make_batch(std::span<const Id> text, const std::vector<Index>& starts, Index length) {
-    const auto count = static_cast<Index>(starts.size());
-    Batch batch{make_array<Id>({count, length}), make_array<Id>({count * length})};
-    for (Index b = 0; b < count; ++b) {
-        const auto piece = text.subspan(static_cast<std::size_t>(starts[static_cast<std::size_t>(b)]));
-        std::copy_n(piece.begin(), length, batch.inputs.data() + b * length);
-        std::copy_n(piece.begin() + 1, length, batch.targets.data() + b * length);
-    }
-    return batch;
-}
-
-Tensor loss_of(const CharModel& model, const Batch& batch, const CrossEntropyOptions& options = {}) {
-    return cross_entropy(flatten(model.forward(batch.inputs), 0, 1), batch.targets, options);
+Tensor loss_of(const CharModel& model, const TokenWindows& windows, const CrossEntropyOptions& options = {}) {
+    return cross_entropy(flatten(model.forward(windows.inputs), 0, 1), Ids(xt::flatten(windows.targets)), options);
 }
 
 /// Trains until the steps or the minutes are used up, whichever comes first, and leaves the averaged weights in the model.
@@ -98,8 +83,7 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
     });
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
     for (Index step = 1; share_done(step - 1) < 1; ++step) {
-        const Ids starts = randint(0, static_cast<Id>(text.size()) - o.context, {o.batch}, random);
-        const Tensor loss = loss_of(model, make_batch(text, {starts.begin(), starts.end()}, o.context));
+        const Tensor loss = loss_of(model, random_windows(text, o.batch, o.context, random));
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
@@ -123,7 +107,7 @@ Real bits_per_character(const CharModel& model, std::span<const Id> text, Index 
     Real nats = 0;
     for (Index at = first; at < end; at += stride) {
         const Index last = std::min(at + stride, end);
-        Batch window = make_batch(text, {last - context - 1}, context);
+        TokenWindows window = token_windows(text, Ids{last - context - 1}, context);
         std::fill_n(window.targets.begin(), context - (last - at), CrossEntropyOptions{}.ignore_index);
         nats += loss_of(model, window, {.reduction = Reduction::sum}).item();
     }
@@ -136,40 +120,38 @@ std::vector<Id> continuation(const CharModel& model, const std::vector<Id>& prom
     const StepModel steps{.next =
                               [&](const Ids& tokens) {
                                   text.insert(text.end(), tokens.begin(), tokens.end());
-                                  const auto seen = std::min(static_cast<Index>(text.size()), o.context);
-                                  Ids ids = make_array<Id>({1, seen});
-                                  std::copy_n(text.end() - seen, seen, ids.begin());
-                                  return select(model.forward(ids), 1, -1);  // [1, V]
+                                  const TokenSequence seen(text.end() - std::min(std::ssize(text), o.context), text.end());
+                                  return select(model.forward(pad_sequences({&seen, 1}).ids), 1, -1);  // [1, V]
                               },
                           .reorder = [](const Ids&) {}};
-    Ids ids = make_array<Id>({1, static_cast<Index>(prompt.size())});
-    std::copy(prompt.begin(), prompt.end(), ids.begin());
-    return sample_decode(steps, ids, {.max_length = o.sample}, {.temperature = o.temperature, .generator = &random})[0];
+    return sample_decode(steps, pad_sequences({&prompt, 1}).ids, {.max_length = o.sample},
+                         {.temperature = o.temperature, .generator = &random})[0];
 }
 
 int run(const Options& o, std::uint64_t seed) {
-    const std::u32string characters = read_text(o.text);
-    const auto size = static_cast<Index>(characters.size()), first = size * 9 / 10;  // of the held-out part
+    const std::string characters = read_file(o.text);
+    const CharacterTokenizer tokenizer = CharacterTokenizer::train({&characters, 1});
+    const std::vector<Id> text = tokenizer.encode(characters);
+    const Index size = std::ssize(text), first = size * 9 / 10;  // of the held-out part
     if (first < o.context + 2)
         throw ValueError(fmt::format("--text: expected more than {} characters, for a context of {}, got {}",
                                      (o.context + 2) * 10 / 9, o.context, size));
-    const Vocabulary vocabulary(characters);
-    const std::vector<Id> text = vocabulary.encode(characters);
-    const std::vector<Id> prompt = vocabulary.encode(o.prompt.empty() ? characters.substr(0, 1) : decode_utf8(o.prompt));
+    const std::vector<Id> prompt = o.prompt.empty() ? std::vector{text[0]} : tokenizer.encode(o.prompt);
     const auto training = std::span(text).first(static_cast<std::size_t>(first));
     Generator pieces(seed + (std::uint64_t{1} << 32)), sampling(seed + (std::uint64_t{2} << 32));  // streams of their own
 
-    CharModel model(static_cast<Index>(vocabulary.size()), o);
+    CharModel model(tokenizer.vocab_size(), o);
     fmt::print("A Transformer of {} parameters reads {} of {} characters, {} different ones; the last {} are held out.\n",
-               model.num_parameters(), first, size, vocabulary.size(), size - first);
+               model.num_parameters(), first, size, tokenizer.vocab_size(), size - first);
     train(model, training, o, pieces);
     model.eval();
     const Real bits = bits_per_character(model, text, first, o.context);
-    const Real trigram = TrigramModel(training, vocabulary.size()).bits_per_character(text, static_cast<std::size_t>(first));
+    const Real trigram = TrigramModel(training, static_cast<std::size_t>(tokenizer.vocab_size()))
+                             .bits_per_character(text, static_cast<std::size_t>(first));
 
     if (o.sample > 0)
-        fmt::print("\nA sample:\n{}{}\n\n", vocabulary.decode(prompt),
-                   vocabulary.decode(continuation(model, prompt, o, sampling)));
+        fmt::print("\nA sample:\n{}{}\n\n", tokenizer.decode(prompt),
+                   tokenizer.decode(continuation(model, prompt, o, sampling)));
     const bool is_better = bits < trigram;
     if (!is_better) fmt::print(stderr, "char_lm: expected less than the trigram model; try more --steps and --minutes\n");
     fmt::print("char_lm: {:.3f} bits per character on held-out text, interpolated trigram {:.3f}\n", bits, trigram);

@@ -7,6 +7,7 @@
 #include <support/program.hpp>
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
+#include <tapehead/data/byte_pair_tokenizer.hpp>
 #include <tapehead/optim/optim.hpp>
 
 using namespace examples;
@@ -27,8 +28,9 @@ struct Data {
 Data make_data(const Options& o) {
     Generator random(1);
     const Corpus corpus = number_corpus(o.test, random);
-    const Tokenizer tokenizer = Tokenizer::byte_pairs(texts_of(corpus.training), 360);
-    return {static_cast<Index>(tokenizer.size()), encode(tokenizer, corpus.training), encode(tokenizer, corpus.test)};
+    const BytePairTokenizer tokenizer =
+        BytePairTokenizer::train(texts_of(corpus.training), {.vocab_size = 360, .special_tokens = special_tokens});
+    return {tokenizer.vocab_size(), encode(tokenizer, corpus.training), encode(tokenizer, corpus.test)};
 }
 
 struct Result {

@@ -4,6 +4,7 @@
 // "two hundred forty-one" becomes "zweihunderteinundvierzig": German turns tens and units around, so that the attention crosses.
 // What it is tested on it has never seen.
 #include <algorithm>
+#include <memory>
 
 #include <support/corpus.hpp>
 #include <support/metrics.hpp>
@@ -11,6 +12,7 @@
 #include <support/progress.hpp>
 #include <support/seq2seq.hpp>
 #include <support/training_log.hpp>
+#include <tapehead/data/data.hpp>
 #include <tapehead/optim/optim.hpp>
 
 using namespace examples;
@@ -33,6 +35,14 @@ Corpus file_corpus(const Options& o, std::uint64_t seed) {
     const SplitPairs split = split_pairs(file.pairs, {.seed = seed});
     if (split.training.empty() || split.test.empty()) throw ValueError("--pairs: expected more pairs, for training and test");
     return {split.training, split.validation, split.test};
+}
+
+std::unique_ptr<Tokenizer> make_tokenizer(const std::vector<std::string>& texts, const Options& o) {
+    if (o.characters)
+        return std::make_unique<CharacterTokenizer>(
+            CharacterTokenizer::train(texts, {.special_tokens = special_tokens, .byte_fallback = true}));
+    return std::make_unique<BytePairTokenizer>(
+        BytePairTokenizer::train(texts, {.vocab_size = o.vocabulary, .special_tokens = special_tokens}));
 }
 
 /// The mean loss on pairs that are not learned from.
@@ -82,7 +92,7 @@ Translations translate_all(const Seq2Seq& model, const Tokenizer& tokenizer, con
         longest = std::max(longest, sources.back().size());
     }
     for (const Sequence& output : translate(model, sources, static_cast<Index>(2 * longest + 20), o.beams))
-        result.outputs.push_back(tokenizer.decode(output));
+        result.outputs.push_back(valid_utf8(tokenizer.decode(output, {.skip_special_tokens = true})));
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         result.sources.push_back(pairs[i].source);
         result.references.push_back(pairs[i].target);
@@ -95,7 +105,7 @@ void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& 
           const std::string& svg) {
     const study::HeatMap map =
         attention_map(model, {tokenizer.encode(t.sources[example]), tokenizer.encode(t.outputs[example])},
-                      [&](Id id) { return tokenizer.label(id); });
+                      [&](Id id) { return id < num_special ? std::string(special_label(id)) : tokenizer.label(id); });
     fmt::print("\n{}\n", to_text(map));
     if (!svg.empty()) write_svg(map, svg);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, t.sources.size()); ++i)
@@ -110,10 +120,9 @@ int run(Options o, std::uint64_t seed) {
     if (o.vocabulary == 0) o.vocabulary = numbers ? 360 : 4000;
     if (o.dropout < 0) o.dropout = numbers ? 0 : 0.1;
     const Corpus corpus = numbers ? number_corpus(o.test, choosing) : file_corpus(o, seed);
-    const Tokenizer tokenizer = o.characters
-                                    ? Tokenizer::characters(texts_of(corpus.training))
-                                    : Tokenizer::byte_pairs(texts_of(corpus.training), static_cast<std::size_t>(o.vocabulary));
-    const auto vocabulary = static_cast<Index>(tokenizer.size());
+    const std::unique_ptr<Tokenizer> made = make_tokenizer(texts_of(corpus.training), o);
+    const Tokenizer& tokenizer = *made;
+    const Index vocabulary = tokenizer.vocab_size();
     Seq2Seq model({.source_vocabulary = vocabulary,
                    .target_vocabulary = vocabulary,
                    .embed_dim = o.embed_dim,

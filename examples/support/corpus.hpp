@@ -10,7 +10,7 @@
 #include <support/batches.hpp>
 #include <support/number_words.hpp>
 #include <support/pairs.hpp>
-#include <support/tokenizer.hpp>
+#include <tapehead/data/tokenizer.hpp>
 
 namespace examples {
 

@@ -10,9 +10,12 @@
 
 #include <fmt/format.h>
 
-#include <support/text.hpp>
+#include <tapehead/data/utf8.hpp>
 
 namespace examples {
+
+using namespace tapehead;
+
 namespace {
 
 /// How many n-grams of one order there are in a corpus.

@@ -7,9 +7,13 @@
 
 #include <fmt/format.h>
 
-#include <support/text.hpp>
+#include <tapehead/data/utf8.hpp>
+#include <tapehead/io/atomic_file.hpp>
 
 namespace examples {
+
+using namespace tapehead;
+
 namespace {
 
 std::u32string_view trimmed(std::u32string_view text) {
@@ -38,7 +42,7 @@ Sides sides_of(std::u32string_view line, const std::string& path, std::size_t nu
 }  // namespace
 
 PairFile read_pairs(const std::string& path, std::size_t max_characters) {
-    const std::u32string text = read_text(path);
+    const std::u32string text = decode_utf8(read_file(path));
     PairFile file;
     std::set<SentencePair> seen;
     std::size_t number = 0;

@@ -70,8 +70,8 @@ struct Seq2Seq : Module {
 
     /// The mean cross entropy of a batch's targets, each symbol predicted from those before it.
     Tensor loss(const Batch& batch, Real label_smoothing = 0) const {
-        const AttentionMask real = AttentionMask::lengths(batch.lengths);
-        const Tensor memory = encode(batch.source, real);  // [B, Ts, E]
+        const AttentionMask real = batch.source.mask();
+        const Tensor memory = encode(batch.source.ids, real);  // [B, Ts, E]
         const Tensor y =
             transformer.decoder(embed_target(batch.target_in), memory, AttentionMask::causal(), real);  // [B, Tt, E]
         return cross_entropy(flatten(logits(y), 0, 1), Ids(xt::flatten(batch.target_out)),
@@ -92,11 +92,9 @@ struct Seq2Seq : Module {
 template <class Decode>
 auto decode_batch(const Seq2Seq& model, std::span<const Sequence> sources, Index max_length, const Decode& decode) {
     const no_grad off;
-    std::vector<SequencePair> pairs;
-    for (const Sequence& source : sources) pairs.push_back({source, {}});
-    const Batch batch = make_batch(pairs);
-    std::vector<Index> lengths = batch.lengths;
-    const Tensor memory = model.encode(batch.source, AttentionMask::lengths(lengths));
+    const PaddedSequences padded = pad_sequences(sources, {.pad_id = pad_id});
+    std::vector<Index> lengths = padded.lengths;
+    const Tensor memory = model.encode(padded.ids, padded.mask());
     std::vector<DecoderLayerCache> caches = model.transformer.decoder.make_cache(memory, max_length + 1);
     const StepModel steps{.next =
                               [&](const Ids& tokens) {
@@ -143,7 +141,7 @@ template <class Label>
 study::HeatMap attention_map(const Seq2Seq& model, const SequencePair& pair, const Label& label) {
     const no_grad off;
     const Batch batch = make_batch(std::vector<SequencePair>{pair});
-    const Tensor memory = model.encode(batch.source, {});
+    const Tensor memory = model.encode(batch.source.ids, {});
     const Tensor weights =  // [Tt, Ts]
         mean(model.transformer.decoder.forward_with_weights(model.embed_target(batch.target_in), memory).memory_weights.back(),
              {0, 1});

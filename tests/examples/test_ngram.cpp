@@ -1,13 +1,7 @@
-// The examples' text code: UTF-8, vocabularies, and the trigram model that char_lm is measured against.
+// The trigram model that char_lm is measured against.
 #include <support/testing.hpp>
 
-#include <filesystem>
-#include <fstream>
-
-#include <unistd.h>
-
 #include <support/ngram.hpp>
-#include <support/text.hpp>
 
 using namespace testing;
 using namespace examples;
@@ -25,40 +19,6 @@ Characters random_characters(Index n) {
 }
 
 }  // namespace
-
-TEST_CASE("UTF-8 of every length decodes to code points and back", "[examples]") {
-    const std::u32string text = U"a\n\u007F\u0080\u00E9\u07FF\u0800\u20AC\uFFFF\U00010000\U0010FFFF";
-    CHECK(decode_utf8(encode_utf8(text)) == text);
-    CHECK(encode_utf8(U"\u00E9\u20AC\U0001F600") == "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
-    CHECK(decode_utf8("").empty());
-}
-
-TEST_CASE("Bytes that are not UTF-8 are refused with their line", "[examples]") {
-    const auto bad = GENERATE(as<std::string>(), "\xE9", "\x80", "\xC0\x80", "\xC3", "\xC3(", "\xE0\x80\x80", "\xED\xA0\x80",
-                              "\xE2\x82", "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xFF");
-    CHECK_THROWS_WITH(decode_utf8("one\ntwo " + bad + "\n"), Catch::Contains("UTF-8") && Catch::Contains("line 2"));
-}
-
-TEST_CASE("A text file is read whole, and one that cannot be read is refused by its name", "[examples]") {
-    const auto directory = std::filesystem::temp_directory_path();
-    const auto path = directory / ("tapehead_text_" + std::to_string(getpid()));
-    std::ofstream(path, std::ios::binary) << "\xC3\xA9\r\n\n";
-    CHECK(read_text(path.string()) == U"\u00E9\r\n\n");
-    std::filesystem::remove(path);
-    CHECK_THROWS_WITH(read_text(path.string()), Catch::Contains(path.string()));
-    CHECK_THROWS_WITH(read_text(directory.string()), Catch::Contains(directory.string()));
-}
-
-TEST_CASE("A vocabulary numbers the different characters in order and names one that it lacks", "[examples]") {
-    const Vocabulary vocabulary(U"b\u00E9ab");
-    CHECK(vocabulary.size() == 3);
-    CHECK(vocabulary.encode(U"ab\u00E9b") == Characters{0, 1, 2, 1});
-    CHECK(vocabulary.decode(Characters{2, 0}) ==
-          "\xC3\xA9"
-          "a");
-    CHECK_THROWS_WITH(vocabulary.encode(U"a\u20AC"), Catch::Contains("\xE2\x82\xAC"));
-    CHECK_THROWS_AS(vocabulary.decode(Characters{3}), std::out_of_range);
-}
 
 TEST_CASE("The probabilities of the trigram model sum to 1 in contexts seen and unseen, and none is 0", "[examples]") {
     const Characters text = {0, 1, 2, 0, 1, 1, 0, 2, 2, 0, 1, 2};  // 3 and 4 never come

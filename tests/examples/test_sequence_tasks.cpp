@@ -141,8 +141,8 @@ TEST_CASE("Symbols have labels to show", "[examples]") {
 
 TEST_CASE("A batch is padded to its longest sequences and its targets stand one place apart", "[examples]") {
     const Batch batch = make_batch(std::vector<SequencePair>{{{3, 4, 5}, {6}}, {{7}, {8, 9}}, {{}, {}}});
-    CHECK(batch.source == ids_of({{3, 4, 5}, {7, pad_id, pad_id}, {pad_id, pad_id, pad_id}}));
+    CHECK(batch.source.ids == ids_of({{3, 4, 5}, {7, pad_id, pad_id}, {pad_id, pad_id, pad_id}}));
     CHECK(batch.target_in == ids_of({{bos_id, 6, pad_id}, {bos_id, 8, 9}, {bos_id, pad_id, pad_id}}));
     CHECK(batch.target_out == ids_of({{6, eos_id, pad_id}, {8, 9, eos_id}, {eos_id, pad_id, pad_id}}));
-    CHECK(batch.lengths == std::vector<Index>{3, 1, 0});
+    CHECK(batch.source.lengths == std::vector<Index>{3, 1, 0});
 }

@@ -1,16 +1,11 @@
-// Texts and vocabularies; see text.hpp.
-#include <support/text.hpp>
+// UTF-8; see utf8.hpp.
+#include <tapehead/data/utf8.hpp>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <optional>
-#include <stdexcept>
 
-#include <fmt/format.h>
+#include <tapehead/autograd/check.hpp>
 
-namespace examples {
+namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
 /// How many bytes the code point that starts with a byte takes, and the bits of the first; 0 bytes for none.
@@ -27,14 +22,12 @@ Lead lead(unsigned char byte) {
     return {0, 0};
 }
 
-struct CodePoint {
-    char32_t value;
-    std::size_t length;  // in bytes
-};
+}  // namespace
 
-/// The code point at the start of `bytes`, which must be as RFC 3629 says: the shortest form, no surrogates, up to U+10FFFF.
+// As RFC 3629 says: the shortest form, no surrogates, up to U+10FFFF.
 std::optional<CodePoint> first_code_point(std::string_view bytes) {
     static constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (bytes.empty()) return {};
     auto [length, bits] = lead(static_cast<unsigned char>(bytes[0]));
     if (length == 0 || bytes.size() < length) return {};
     for (const char byte : bytes.substr(1, length - 1)) {
@@ -46,16 +39,15 @@ std::optional<CodePoint> first_code_point(std::string_view bytes) {
     return CodePoint{bits, length};
 }
 
-}  // namespace
-
 std::u32string decode_utf8(std::string_view bytes) {
     std::u32string text;
     for (std::size_t at = 0; at < bytes.size();) {
         const std::optional<CodePoint> character = first_code_point(bytes.substr(at));
-        if (!character)
-            throw std::runtime_error(
-                fmt::format("text: expected UTF-8, got the byte 0x{:02X} in line {}", static_cast<unsigned char>(bytes[at]),
-                            1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at), '\n')));
+        if (!character) {
+            const auto line = 1 + std::count(bytes.begin(), bytes.begin() + static_cast<Index>(at), '\n');
+            throw ValueError(fmt::format("decode_utf8: expected UTF-8, got the byte 0x{:02X} in line {}",
+                                         static_cast<unsigned char>(bytes[at]), line));
+        }
         text += character->value;
         at += character->length;
     }
@@ -87,36 +79,4 @@ std::string encode_utf8(std::u32string_view text) {
     return bytes;
 }
 
-std::u32string read_text(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file || std::filesystem::is_directory(path))
-        throw std::runtime_error(fmt::format("text: expected a file that can be read, got {}", path));
-    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    return decode_utf8(bytes);
-}
-
-Vocabulary::Vocabulary(std::u32string_view text) : characters_(text) {
-    std::sort(characters_.begin(), characters_.end());
-    characters_.erase(std::unique(characters_.begin(), characters_.end()), characters_.end());
-}
-
-std::vector<std::int64_t> Vocabulary::encode(std::u32string_view text) const {
-    std::vector<std::int64_t> ids;
-    ids.reserve(text.size());
-    for (const char32_t c : text) {
-        const auto place = std::lower_bound(characters_.begin(), characters_.end(), c);
-        if (place == characters_.end() || *place != c)
-            throw std::runtime_error(
-                fmt::format("vocabulary: expected characters of the text, got '{}'", encode_utf8({&c, 1})));
-        ids.push_back(place - characters_.begin());
-    }
-    return ids;
-}
-
-std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
-    std::u32string text;
-    for (const std::int64_t id : ids) text += characters_.at(static_cast<std::size_t>(id));
-    return encode_utf8(text);
-}
-
-}  // namespace examples
+}  // namespace tapehead::inline TAPEHEAD_SCALAR
