@@ -88,11 +88,11 @@ Translations translate_all(const Seq2Seq& model, const Tokenizer& tokenizer, con
     std::vector<Sequence> sources;
     std::size_t longest = 0;
     for (const SentencePair& pair : pairs) {
-        sources.push_back(tokenizer.encode(pair.source));
+        sources.push_back(encode(tokenizer, pair.source));
         longest = std::max(longest, sources.back().size());
     }
     for (const Sequence& output : translate(model, sources, static_cast<Index>(2 * longest + 20), o.beams))
-        result.outputs.push_back(valid_utf8(tokenizer.decode(output, {.skip_special_tokens = true})));
+        result.outputs.push_back(decode(tokenizer, output));
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         result.sources.push_back(pairs[i].source);
         result.references.push_back(pairs[i].target);
@@ -104,7 +104,7 @@ Translations translate_all(const Seq2Seq& model, const Tokenizer& tokenizer, con
 void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& t, std::size_t example,
           const std::string& svg) {
     const study::HeatMap map =
-        attention_map(model, {tokenizer.encode(t.sources[example]), tokenizer.encode(t.outputs[example])},
+        attention_map(model, {encode(tokenizer, t.sources[example]), encode(tokenizer, t.outputs[example])},
                       [&](Id id) { return id < num_special ? std::string(special_label(id)) : tokenizer.label(id); });
     fmt::print("\n{}\n", to_text(map));
     if (!svg.empty()) write_svg(map, svg);

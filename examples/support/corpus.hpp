@@ -11,6 +11,7 @@
 #include <support/number_words.hpp>
 #include <support/pairs.hpp>
 #include <tapehead/data/tokenizer.hpp>
+#include <tapehead/data/utf8.hpp>
 
 namespace examples {
 
@@ -33,17 +34,27 @@ inline Corpus number_corpus(Index test, Generator& random) {
     return corpus;
 }
 
+// Every sentence has a space before it, so that its first word has the tokens that it has further on.
+
 /// Both sides of all pairs: one vocabulary is made for both languages, as in section 5.1 of "Attention Is All You Need".
 inline std::vector<std::string> texts_of(const std::vector<SentencePair>& pairs) {
     std::vector<std::string> texts;
-    for (const auto& [source, target] : pairs) texts.insert(texts.end(), {source, target});
+    for (const auto& [source, target] : pairs) texts.insert(texts.end(), {" " + source, " " + target});
     return texts;
 }
 
+inline Sequence encode(const Tokenizer& tokenizer, const std::string& sentence) { return tokenizer.encode(" " + sentence); }
+
 inline std::vector<SequencePair> encode(const Tokenizer& tokenizer, const std::vector<SentencePair>& pairs) {
     std::vector<SequencePair> encoded;
-    for (const auto& [source, target] : pairs) encoded.push_back({tokenizer.encode(source), tokenizer.encode(target)});
+    for (const auto& [source, target] : pairs) encoded.push_back({encode(tokenizer, source), encode(tokenizer, target)});
     return encoded;
+}
+
+/// The sentence that some ids stand for; bytes that make no character read as U+FFFD.
+inline std::string decode(const Tokenizer& tokenizer, const Sequence& ids) {
+    const std::string text = valid_utf8(tokenizer.decode(ids, {.skip_special_tokens = true}));
+    return text.starts_with(' ') ? text.substr(1) : text;
 }
 
 /// Batches without end: pairs are drawn at random, and those of like length put together.
