@@ -44,7 +44,7 @@ TensorBody::TensorBody(Ref<Storage> values, const Shape& extents) : storage(std:
 
 TensorBody::~TensorBody() { memory::count_tensors(-1); }
 
-void TensorBody::Forget::operator()(const std::string* name) const { delete name; }
+void TensorBody::Forget::operator()(const std::string* forgotten) const { delete forgotten; }
 
 void throw_changed_in_place() {
     throw GradError(

@@ -47,7 +47,7 @@ struct TensorBody : memory::Cached {
     Shape shape;
     Ref<Node> node;  // made it, or holds the gradient of a leaf; null if no gradient is wanted
     struct Forget {  // out of the way of the destructor: few tensors have a name
-        [[gnu::cold]] void operator()(const std::string* name) const;
+        [[gnu::cold]] void operator()(const std::string* forgotten) const;
     };
     std::unique_ptr<const std::string, Forget> name;  // null for none
 };

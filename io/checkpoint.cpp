@@ -108,7 +108,10 @@ void Checkpoint::add(Part part) {
 }
 
 void Checkpoint::add(const std::string& name, Module& model) {
-    add({name, [&model] { return State{"{}", distinct_tensors(model)}; },
+    add({name,
+         [&model] {
+             return State{"{}", distinct_tensors(model)};
+         },
          [&model](const State& state) { model.load_state_dict(state.tensors); }});
 }
 
@@ -141,11 +144,9 @@ void Checkpoint::add(const std::string& name, Schedule& schedule) {
 void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
     const auto save = [&schedule] {
         const PlateauState& state = schedule.state_dict();
-        return State{Json{{"best", to_json(state.best)},
-                          {"bad_steps", state.bad_steps},
-                          {"cooldown_left", state.cooldown_left}}
-                         .dump(),
-                     {}};
+        return State{
+            Json{{"best", to_json(state.best)}, {"bad_steps", state.bad_steps}, {"cooldown_left", state.cooldown_left}}.dump(),
+            {}};
     };
     add({name, save, [&schedule](const State& state) {
              const Json json = Json::parse(state.json);
@@ -174,20 +175,26 @@ void Checkpoint::add(const std::string& name, Generator& generator) {
 }
 
 void Checkpoint::add(const std::string& name, Index& number) {
-    add({name, [&number] { return State{Json(number).dump(), {}}; },
+    add({name,
+         [&number] {
+             return State{Json(number).dump(), {}};
+         },
          [&number](const State& state) { number = Json::parse(state.json).get<Index>(); }});
 }
 
 void Checkpoint::add(const std::string& name, Real& number) {
-    add({name, [&number] { return State{to_json(number).dump(), {}}; },
+    add({name,
+         [&number] {
+             return State{to_json(number).dump(), {}};
+         },
          [&number](const State& state) { number = to_real(Json::parse(state.json)); }});
 }
 
 void Checkpoint::save(const std::string& path, const std::map<std::string, std::string>& metadata) const {
     SafetensorsOptions options{.metadata = metadata};
     for (const auto& [name, text] : metadata)
-        check<ValueError>(!name.starts_with(reserved), "Checkpoint: expected names of texts that do not begin with '{}', got '{}'",
-                          reserved, name);
+        check<ValueError>(!name.starts_with(reserved),
+                          "Checkpoint: expected names of texts that do not begin with '{}', got '{}'", reserved, name);
     options.metadata[format_key] = format_version;
     NamedTensors tensors;
     for (const Part& part : parts_) {
@@ -219,8 +226,9 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
     const SafetensorsFile file(path);
     std::map<std::string, std::string> texts = file.metadata();
     const auto format = texts.extract(format_key);
-    check<FileError>(format && format.mapped() == format_version, "Checkpoint: expected a checkpoint of format {}, got '{}' of {}",
-                     format_version, path, format ? "format " + format.mapped() : "another kind");
+    check<FileError>(format && format.mapped() == format_version,
+                     "Checkpoint: expected a checkpoint of format {}, got '{}' of {}", format_version, path,
+                     format ? "format " + format.mapped() : "another kind");
     std::vector<State> states;
     std::vector<std::string> missing, unexpected;
     for (const Part& part : parts_) {
@@ -236,8 +244,8 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
     for (const StoredTensor& stored : file.entries()) {
         const std::size_t dot = stored.name.find('.');
         const auto part = std::ranges::find(parts_, stored.name.substr(0, dot), &Part::name);
-        check<FileError>(dot != std::string::npos && part != parts_.end(), "Checkpoint: expected tensors of its parts, got '{}' in '{}'",
-                         stored.name, path);
+        check<FileError>(dot != std::string::npos && part != parts_.end(),
+                         "Checkpoint: expected tensors of its parts, got '{}' in '{}'", stored.name, path);
         states[static_cast<std::size_t>(part - parts_.begin())].tensors.push_back(
             {stored.name.substr(dot + 1), file.tensor(stored.name)});
     }

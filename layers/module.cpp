@@ -98,10 +98,10 @@ LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions option
     visit(visitor);
 
     LoadReport report;
-    for (const auto& [name, tensor] : state) {
-        const auto owner = std::ranges::find_if(targets, [&](const Target& target) { return target.has(name); });
-        if (owner == targets.end()) report.unexpected.push_back(name);
-        else owner->sources.push_back({name, tensor});
+    for (const NamedTensor& entry : state) {
+        const auto owner = std::ranges::find_if(targets, [&](const Target& target) { return target.has(entry.name); });
+        if (owner == targets.end()) report.unexpected.push_back(entry.name);
+        else owner->sources.push_back(entry);
     }
     std::string misshapen, contradictory;
     for (const Target& target : targets) {
