@@ -93,6 +93,12 @@ TEST_CASE("half: numbers become the nearest F16") {
     check_rounding(to_f16, from_f16, 0x7C00);
 }
 
+TEST_CASE("half: a NaN whose fraction is below what is kept stays one") {
+    const auto nan = std::bit_cast<double>(std::uint64_t{0xFFF0000000000001});
+    CHECK(to_f16(nan) == 0xFE00);
+    CHECK(to_bf16(nan) == 0xFFC0);
+}
+
 TEST_CASE("half: a double is rounded once, not to float before") {
     const Real above = 1 + 0x1p-11 + 0x1p-40;  // as a float a tie, which would go to 1
     CHECK(to_f16(above) == 0x3C01);
