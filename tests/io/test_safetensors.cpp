@@ -411,6 +411,7 @@ TEST_CASE("safetensors: a file that is open stays what it was when it is written
     check_close(moved.tensor("x"), Tensor{1, 2});
     file = SafetensorsFile(scratch("x.safetensors"));
     check_close(file.tensor("y"), Tensor{3});
+    check_close(moved.tensor("x"), Tensor{1, 2});  // whose mapping went with it
 }
 
 TEST_CASE("safetensors: what no file can hold is refused, and the old file stays") {
