@@ -135,7 +135,7 @@ int run(Options o, std::uint64_t seed) {
     Batches batches(encode(tokenizer, corpus.training), o.batch, batching);
     train(model, batches, encode(tokenizer, corpus.validation), o);
     const Translations t = translate_all(model, tokenizer, corpus.test, o);
-    const auto example = std::ranges::max_element(t.outputs, {}, &std::string::size) - t.outputs.begin();
+    const auto example = std::ranges::max_element(t.references, {}, &std::string::size) - t.references.begin();
     show(model, tokenizer, t, numbers ? static_cast<std::size_t>(example) : 0, o.svg);
     const Real percent = 100 * static_cast<Real>(t.exact) / static_cast<Real>(t.outputs.size());
     if (!numbers)
