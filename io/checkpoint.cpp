@@ -89,7 +89,7 @@ OptimizerState optimizer_state(const Json& json, const NamedTensors& tensors) {
 
 }  // namespace
 
-void save_model(const std::string& path, Module& model, SafetensorsOptions options) {
+void save_model(const std::string& path, Module& model, const SafetensorsOptions& options) {
     save_safetensors(path, distinct_tensors(model), options);
 }
 

@@ -19,7 +19,7 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// Writes the tensors of a model, tied ones once, under the first of their names. Throws as save_safetensors.
-void save_model(const std::string& path, Module& model, SafetensorsOptions options = {});
+void save_model(const std::string& path, Module& model, const SafetensorsOptions& options = {});
 
 /// Reads what save_model wrote, or any safetensors file with the names of the model; tied tensors stay tied. Throws FileError as
 /// load_safetensors and StateError as Module::load_state_dict, and then changes nothing.
