@@ -84,11 +84,12 @@ private:
     detail::CachedVector<detail::NodeGradient> run();
 
     void advance(bool to_the_end);
-    /// Passes one node with its whole gradient.
-    // Called in one place each, the loop of all sweeps, which a small operation notices.
+    // Inlined into the loop of all sweeps, the one place that calls them: a small operation notices.
+    /// Takes a node with its whole gradient: hooks, the gradients that are kept, and what lies before it.
     [[gnu::always_inline]] inline void take(detail::NodeGradient& current);
     inline bool is_target(const Node* node) const;
     inline bool is_wanted(const Node* input) const;
+    /// Runs the rules of a node, and adds what they return to the gradients of its inputs.
     [[gnu::always_inline]] inline void pass(const Ref<Node>& node, const Tensor& dy);
     void show(const PullEvent& event);
 

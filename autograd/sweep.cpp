@@ -29,16 +29,15 @@ void accumulate(Tensor& sum, Tensor term) {
 
 bool is_older(const Node* a, const Node* b) { return a->id < b->id; }
 
-/// A gradient that somebody else made, safe to read whenever it was last changed in place.
-Tensor unchanged(Tensor gradient) {
-    if (gradient.storage()->changed_at != 0) return clone(gradient);
-    return gradient;
+/// Makes a gradient that somebody else made safe to read, whenever it was last changed in place.
+inline void forget_changes(Tensor& gradient) {
+    if (gradient.storage()->changed_at != 0) [[unlikely]]
+        gradient = clone(gradient);
 }
 
 /// Makes of what a rule returned the gradient of an input: summed over the axes on which that was broadcast.
 inline void fit(Tensor& dx, const Node& input, const Node& operation) {
-    if (dx.storage()->changed_at != 0) [[unlikely]]
-        dx = clone(dx);
+    forget_changes(dx);
     if (dx.shape() == input.shape) [[likely]]
         return;
     check<ShapeError>(broadcasts_to(input.shape, dx.shape()), "backward of {}: expected a gradient that sums to {}, got {}",
@@ -76,7 +75,8 @@ Tensor apply_hooks(const Keepsakes& keepsakes, Tensor gradient) {
         if (Tensor replaced = hook(gradient)) {
             check<ShapeError>(replaced.shape() == gradient.shape(), "register_hook: expected a gradient of shape {}, got {}",
                               gradient.shape(), replaced.shape());
-            gradient = unchanged(replaced);
+            gradient = std::move(replaced);
+            forget_changes(gradient);
         }
     return gradient;
 }
@@ -183,7 +183,9 @@ BackwardSteps::BackwardSteps(const Ref<Node>& root, const Tensor& seed, Backward
     : options_(options), targets_(std::move(targets)), since_(since), stop_(since) {
     if (!targets_.empty()) stop_ = std::max(since, (*std::ranges::min_element(targets_, is_older))->id);
     const GradMode mode(options_.create_graph);
-    pending_.add(root, unchanged(seed));
+    Tensor gradient = seed;
+    forget_changes(gradient);
+    pending_.add(root, std::move(gradient));
 }
 
 BackwardSteps::BackwardSteps(const Tensor& y, const Tensor& seed, BackwardOptions options)

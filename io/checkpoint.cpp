@@ -27,6 +27,7 @@ Real to_real(const Json& json) {
     const auto text = json.get<std::string>();
     if (text == "inf") return std::numeric_limits<Real>::infinity();
     if (text == "-inf") return -std::numeric_limits<Real>::infinity();
+    check<FileError>(text == "nan" || text == "-nan", "Checkpoint: expected a number, got '{}'", text);
     return std::numeric_limits<Real>::quiet_NaN();
 }
 

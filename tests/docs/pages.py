@@ -54,7 +54,7 @@ def agree(got, expected):
     if numbers.sub("#", got) != numbers.sub("#", expected):
         return False
     pairs = zip(numbers.findall(got), numbers.findall(expected))
-    return all(math.isclose(float(a), float(b), rel_tol=0.01, abs_tol=0.011) for a, b in pairs)
+    return all(math.isclose(float(a), float(b), rel_tol=1e-3, abs_tol=1e-4) for a, b in pairs)
 
 
 def run(program, expected_file):

@@ -1,8 +1,7 @@
 // Checkpoints and model files: a run that goes on from one is the run that never stopped, and a wrong file changes nothing.
 #include <support/scratch.hpp>
 #include <support/testing.hpp>
-
-#include <filesystem>
+#include <support/tied.hpp>
 
 using namespace testing;
 
@@ -146,6 +145,26 @@ TEST_CASE("checkpoint: a file of other parts, of another model or of no run thro
     CHECK_THAT(refused(scratch("mixed.safetensors")), Catch::Contains("average"));
 }
 
+TEST_CASE("checkpoint: a part whose text is not what it should be throws and changes nothing") {
+    Index step = 5;
+    Real best = 2;
+    Checkpoint checkpoint;
+    checkpoint.add("step", step);
+    checkpoint.add("best", best);
+    for (const auto& [step_text, best_text] : std::vector<std::pair<std::string, std::string>>{
+             {"", "1"}, {"{}", "1"}, {"\"4\"", "1"}, {"4", ""}, {"4", "\"great\""}, {"4", "[1]"}}) {
+        save_safetensors(scratch("run.safetensors"), {},
+                         {.metadata = {{"tapehead.checkpoint", "1"},
+                                       {"tapehead.random", R"({"seed": 1, "position": 2})"},
+                                       {"tapehead.step", step_text},
+                                       {"tapehead.best", best_text}}});
+        INFO(step_text << " and " << best_text);
+        CHECK_THROWS_AS(checkpoint.load(scratch("run.safetensors")), FileError);
+        CHECK(step == 5);
+        CHECK(best == 2);
+    }
+}
+
 TEST_CASE("checkpoint: names are without dots and each of its own") {
     Checkpoint checkpoint;
     Index step = 0;
@@ -155,15 +174,6 @@ TEST_CASE("checkpoint: names are without dots and each of its own") {
 }
 
 TEST_CASE("model files: tied weights are written once and are tied after loading; strict or not") {
-    struct Tied : Module {
-        Embedding embedding{5, 3};
-        Linear output{3, 5, false};
-        Tied() { output.weight = embedding.weight; }
-        void visit(Visitor& v) override {
-            v("embedding", embedding);
-            v("output", output);
-        }
-    };
     Tied first, second;
     save_model(scratch("model.safetensors"), first);
     REQUIRE(load_safetensors(scratch("model.safetensors")).size() == 1);

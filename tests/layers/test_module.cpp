@@ -1,5 +1,6 @@
 // Module: state that does not fit, tied and frozen parameters, and the modules that hold others.
 #include <support/testing.hpp>
+#include <support/tied.hpp>
 
 #include <sstream>
 
@@ -18,18 +19,6 @@ struct Small : Module {
         v("scalar", scalar);
         v("inner", inner);
         v("norm", norm);
-    }
-};
-
-/// An embedding whose table is the output projection too.
-struct Tied : Module {
-    Embedding embedding{5, 3};
-    Linear output{3, 5, false};
-
-    Tied() { output.weight = embedding.weight; }
-    void visit(Visitor& v) override {
-        v("embedding", embedding);
-        v("output", output);
     }
 };
 
