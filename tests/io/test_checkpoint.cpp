@@ -145,6 +145,19 @@ TEST_CASE("checkpoint: a file of other parts, of another model or of no run thro
     CHECK_THAT(refused(scratch("mixed.safetensors")), Catch::Contains("average"));
 }
 
+TEST_CASE("checkpoint: weights that were loaded before another part refused are put back") {
+    Linear fits(3, 3), refuses(2, 2), others(3, 3), another(4, 4);
+    Checkpoint saved, checkpoint;
+    saved.add("first", another);
+    saved.add("last", others);
+    saved.save(scratch("run.safetensors"));
+    checkpoint.add("first", refuses);
+    checkpoint.add("last", fits);
+    const Tensor before = clone(fits.weight.detach());
+    CHECK_THROWS_AS(checkpoint.load(scratch("run.safetensors")), StateError);
+    check_close(fits.weight.detach(), before, 0);
+}
+
 TEST_CASE("checkpoint: a part whose text is not what it should be throws and changes nothing") {
     Index step = 5;
     Real best = 2;
