@@ -23,17 +23,24 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
-/// A file under construction, gone unless it is kept.
+/// A file under construction, gone unless it is kept: it has no name until then, so that not even a program that is killed leaves it
+/// behind, or a name of its own where the file system knows no other way.
 class Draft {
 public:
-    explicit Draft(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX"), file_(mkstemp(name_.data())) {
+    explicit Draft(std::string path)
+        : path_(std::move(path)),
+          folder_(folder_of(path_)),
+          file_(open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)) {
+        if (file_.is_open() && access(opened().c_str(), F_OK) == 0) return;
+        name_ = path_ + ".XXXXXX";
+        file_ = Descriptor(mkstemp(name_.data()));
         if (!file_.is_open()) fail("write_file", path_);
     }
     Draft(const Draft&) = delete;
     Draft& operator=(const Draft&) = delete;
     ~Draft() {
         const int error = errno;
-        if (!is_kept_) unlink(name_.c_str());
+        if (!name_.empty()) unlink(name_.c_str());
         errno = error;
     }
 
@@ -48,17 +55,32 @@ public:
         umask(mask);
         const mode_t mode = stat(path_.c_str(), &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
         const int file = file_.number();
-        if (fchmod(file, mode) != 0 || fsync(file) != 0 || rename(name_.c_str(), path_.c_str()) != 0) fail("write_file", path_);
-        is_kept_ = true;
-        const std::string folder = std::filesystem::path(path_).parent_path();
-        const Descriptor place(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
+        if (fchmod(file, mode) != 0 || fsync(file) != 0 || !take_name() || rename(name_.c_str(), path_.c_str()) != 0)
+            fail("write_file", path_);
+        name_.clear();
+        const Descriptor place(open(folder_.c_str(), O_RDONLY | O_DIRECTORY));
         if (place.is_open()) fsync(place.number());  // the new name too; some file systems cannot
     }
 
 private:
-    std::string path_, name_;
+    static std::string folder_of(const std::string& path) {
+        const std::string folder = std::filesystem::path(path).parent_path();
+        return folder.empty() ? "." : folder;
+    }
+    /// Where the system shows the open file, whether or not it has a name.
+    std::string opened() const { return fmt::format("/proc/self/fd/{}", file_.number()); }
+    /// Gives the file a name, if it has none, so that it can be renamed: nothing puts it in the place of another at once.
+    bool take_name() {
+        for (int number = 0; name_.empty(); ++number) {
+            const std::string name = fmt::format("{}.{}-{}", path_, getpid(), number);
+            if (linkat(AT_FDCWD, opened().c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) name_ = name;
+            else if (errno != EEXIST) return false;
+        }
+        return true;
+    }
+
+    std::string path_, folder_, name_;
     Descriptor file_;
-    bool is_kept_ = false;
 };
 
 /// A device or a pipe: nothing can take its place.
