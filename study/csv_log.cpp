@@ -1,5 +1,6 @@
 // Logs as comma-separated values; see training_log.hpp.
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <string_view>
 
@@ -38,6 +39,23 @@ std::vector<std::string> first_line(std::string_view text) {
     return {};
 }
 
+/// Whether a line is a row of a later step than `last_step`.
+bool is_later(std::string_view line, Index last_step) {
+    Index step = 0;
+    return std::from_chars(line.data(), line.data() + line.size(), step).ec == std::errc() && step > last_step;
+}
+
+/// How much of a text is whole lines, without those at its end that are of later steps.
+std::size_t kept_length(std::string_view text, Index last_step) {
+    std::size_t end = text.rfind('\n') + 1;
+    while (end > 0) {
+        const std::size_t begin = end < 2 ? 0 : text.rfind('\n', end - 2) + 1;
+        if (!is_later(text.substr(begin, end - begin), last_step)) break;
+        end = begin;
+    }
+    return end;
+}
+
 }  // namespace
 
 CsvLog::CsvLog(const std::string& path, const CsvLogOptions& options) {
@@ -45,8 +63,8 @@ CsvLog::CsvLog(const std::string& path, const CsvLogOptions& options) {
         const std::string text = read_file(path);
         columns_ = first_line(text);
         is_resumed_ = !columns_.empty();
-        const std::size_t whole = is_resumed_ ? text.rfind('\n') + 1 : 0;
-        if (whole < text.size()) std::filesystem::resize_file(path, whole);
+        const std::size_t kept = is_resumed_ ? kept_length(text, options.last_step) : 0;
+        if (kept < text.size()) std::filesystem::resize_file(path, kept);
     }
     file_.emplace(path, options.append ? AppendFile::Existing::kept : AppendFile::Existing::replaced);
 }

@@ -7,6 +7,7 @@
 //     board.histogram("output.weight", step, model.output.weight);
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@ using LogValues = std::vector<std::pair<std::string, Real>>;
 
 struct CsvLogOptions {
     bool append = false;  ///< go on with a file that is there, of a training that is resumed; else it is replaced
+    Index last_step = std::numeric_limits<Index>::max();  ///< of the rows to go on after; those of later steps are taken off
 };
 
 /// A file of comma-separated values (RFC 4180, lines end in LF): a header, then a row for each step, "step,loss,lr".

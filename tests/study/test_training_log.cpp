@@ -95,6 +95,17 @@ TEST_CASE("csv log: a file is replaced, or gone on with") {
     CHECK(read_file(path) == "step,lr\n9,1\n");
 }
 
+TEST_CASE("csv log: rows of steps after the one that a training is resumed at are taken off") {
+    const std::string path = scratch("later.csv"), rows = "\"step\",\"a\n9\"\n";
+    write_file(path, rows + "1,3\n2,2\n10,1\n11,1\n12,");
+    CsvLog(path, {.append = true, .last_step = 10}).row(11, {{"a\n9", 5}});
+    CHECK(read_file(path) == rows + "1,3\n2,2\n10,1\n11,5\n");
+    CsvLog(path, {.append = true, .last_step = 2}).row(3, {{"a\n9", 4}});
+    CHECK(read_file(path) == rows + "1,3\n2,2\n3,4\n");
+    CsvLog(path, {.append = true, .last_step = 0}).row(1, {{"a\n9", 7}});
+    CHECK(read_file(path) == rows + "1,7\n");
+}
+
 TEST_CASE("csv log: a disk that is full is said") {
     if (!std::filesystem::exists("/dev/full")) return;
     CsvLog log("/dev/full");
