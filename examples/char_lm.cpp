@@ -9,8 +9,7 @@
 
 #include <support/ngram.hpp>
 #include <support/program.hpp>
-#include <support/progress.hpp>
-#include <support/training_log.hpp>
+#include <support/training_run.hpp>
 #include <tapehead/tapehead.hpp>
 
 using namespace tapehead;
@@ -20,7 +19,7 @@ namespace {
 
 struct Options {
     std::string text = "/usr/share/common-licenses/GPL-3", prompt;
-    TrainingLogOptions log;
+    TrainingRunOptions run;
     Real minutes = 4, lr = 4e-3, dropout = 0.1, temperature = 0.8;
     Index steps = 2000, batch = 8, context = 96, embed_dim = 96, heads = 4, layers = 3, sample = 400;
 };
@@ -72,30 +71,33 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
         split_parameters(model.named_parameters(), [](const auto& p) { return p.tensor.dim() == 2; });
     AdamW optimizer({{matrices, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0.1}},
                      {others, {.lr = o.lr, .betas = {0.9, 0.99}, .weight_decay = 0}}});
-    TrainingLog log(o.log, "A Transformer learns to write");
-    Progress progress(o.steps, {.measure = "bits per character", .minutes = o.minutes});
-    const auto share_done = [&](Index step) {
-        return std::max(static_cast<Real>(step) / static_cast<Real>(o.steps), progress.seconds() / (60 * o.minutes));
-    };
+    TrainingRun run(o.run, {.steps = o.steps,
+                            .minutes = o.minutes,
+                            .title = "A Transformer learns to write",
+                            .measure = "bits per character"});
     Schedule schedule(optimizer, [&](Index step, Real lr) {  // linear warm-up, then along a cosine towards 0
-        const Real falling = (1 + std::cos(std::numbers::pi * std::min<Real>(1, share_done(step)))) / 2;
+        const Real done = std::max(static_cast<Real>(step) / static_cast<Real>(o.steps), run.share_of_time());
+        const Real falling = (1 + std::cos(std::numbers::pi * std::min<Real>(1, done))) / 2;
         return lr * std::min<Real>(static_cast<Real>(step + 1) / 100, falling);
     });
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
-    for (Index step = 1; share_done(step - 1) < 1; ++step) {
+    run.parts.add("model", model);
+    run.parts.add("optimizer", optimizer);
+    run.parts.add("schedule", schedule);
+    run.parts.add("average", average);
+    run.parts.add("data", random);
+    run.resume();
+    while (run.next()) {
         const Tensor loss = loss_of(model, random_windows(text, o.batch, o.context, random));
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
-        const Real bits = loss.item() / std::numbers::ln2;
-        log.row(step, {{"bits per character", bits}, {"lr", optimizer.lr()}});
+        run.record({{"bits per character", loss.item() / std::numbers::ln2}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
-        progress.update(step, bits);
     }
-    progress.finish();
-    log.finish();
+    run.finish();
     average.swap();
 }
 
@@ -165,19 +167,19 @@ int main(int argc, char** argv) {
                     "Trains a small Transformer on a text, compares it with a trigram model on the part that it has not "
                     "seen, and lets it write.");
     Options o;
-    program.option("--text", o.text, "The text, in UTF-8");
-    program.option("--steps", o.steps, "Training steps")->check(between(1));
-    program.option("--minutes", o.minutes, "The most time that training may take")->check(between(0));
-    program.option("--lr", o.lr, "The highest learning rate")->check(between(0));
-    program.option("--batch", o.batch, "Pieces of text in a step")->check(between(1));
-    program.option("--context", o.context, "Characters that the model sees")->check(between(1));
-    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
-    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
-    program.option("--layers", o.layers, "Layers")->check(between(1));
-    program.option("--dropout", o.dropout, "Share of activations dropped in training")->check(between(0, 0.99));
+    program.setting("--text", o.text, "The text, in UTF-8");
+    program.limit("--steps", o.steps, "Training steps")->check(between(1));
+    program.limit("--minutes", o.minutes, "The most time that training may take; 0 for no limit")->check(between(0));
+    program.setting("--lr", o.lr, "The highest learning rate")->check(between(0));
+    program.setting("--batch", o.batch, "Pieces of text in a step")->check(between(1));
+    program.setting("--context", o.context, "Characters that the model sees")->check(between(1));
+    program.setting("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
+    program.setting("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
+    program.setting("--layers", o.layers, "Layers")->check(between(1));
+    program.setting("--dropout", o.dropout, "Share of activations dropped in training")->check(between(0, 0.99));
     program.option("--sample", o.sample, "Characters to write after training")->check(between(0));
     program.option("--prompt", o.prompt, "What the sample goes on from; the first character of the text if not given");
-    o.log.add_to(program);
+    o.run.add_to(program);
     program.option("--temperature", o.temperature, "Of the sample: near 0 the likeliest, above 1 the surprising")
         ->check(between(0));
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });

@@ -6,8 +6,7 @@
 
 #include <support/gpt2.hpp>
 #include <support/program.hpp>
-#include <support/progress.hpp>
-#include <support/training_log.hpp>
+#include <support/training_run.hpp>
 #include <tapehead/tapehead.hpp>
 
 using namespace tapehead;
@@ -16,8 +15,8 @@ using namespace examples;
 namespace {
 
 struct Options {
-    std::string model, init, prompt, fine_tune, save;
-    TrainingLogOptions log;
+    std::string model, init, prompt, fine_tune;
+    TrainingRunOptions run;
     Index tokens = 100, top_k = 0, steps = 200, batch = 4, context = 128;
     Real temperature = 0.8, top_p = 0.95, lr = 5e-5;
     Index vocabulary = 1000, embed_dim = 64, heads = 4, layers = 2;  // of --init
@@ -70,9 +69,11 @@ Gpt2AndTokenizer make(const Options& o) {
     return {std::move(model), std::move(tokenizer)};
 }
 
-void save(const std::string& folder, Gpt2AndTokenizer& all) {
-    save_gpt2(folder, all.model);
-    all.tokenizer.save(folder + "/vocab.json", folder + "/merges.txt");
+/// Writes the folder; then its training, which has ended, is no longer needed.
+void save(Gpt2AndTokenizer& all, const TrainingRunOptions& o) {
+    save_gpt2(o.save, all.model);
+    all.tokenizer.save(o.save + "/vocab.json", o.save + "/merges.txt");
+    std::filesystem::remove(o.file_in(o.save));
 }
 
 /// Trains on windows of a text with AdamW, a short warm-up and a cosine towards 0.
@@ -86,22 +87,24 @@ void fine_tune(Gpt2AndTokenizer& all, const Options& o, Generator& random) {
         split_parameters(model.named_parameters(), [](const NamedTensor& p) { return p.tensor.dim() == 2; });
     AdamW optimizer({{matrices, {.lr = o.lr}}, {others, {.lr = o.lr, .weight_decay = 0}}});
     Schedule schedule = Schedule::cosine(optimizer, {.warmup = o.steps / 10, .total = o.steps});
-    TrainingLog log(o.log, "GPT-2 learns a text");
     fmt::print("GPT-2 of {} parameters learns {} tokens.\n", model.num_parameters(), text.size());
-    Progress progress(o.steps);
+    TrainingRun run(o.run, {.steps = o.steps, .title = "GPT-2 learns a text"});
+    run.parts.add("model", model);
+    run.parts.add("optimizer", optimizer);
+    run.parts.add("schedule", schedule);
+    run.parts.add("data", random);
+    run.resume();
     model.train();
-    for (Index step = 1; step <= o.steps; ++step) {
+    while (run.next()) {
         const Tensor loss = model.loss(random_windows(text, o.batch, context, random));
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
-        log.row(step, {{"loss", loss.item()}, {"lr", optimizer.lr()}});
+        run.record({{"loss", loss.item()}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
-        progress.update(step, loss.item());
     }
-    progress.finish();
-    log.finish();
+    run.finish();
 }
 
 /// The prompt and what the model writes after it; without a prompt it begins a text of its own.
@@ -126,10 +129,10 @@ int run(const Options& o, std::uint64_t seed) {
     }
     Generator pieces(seed + (std::uint64_t{1} << 32)), sampling(seed + (std::uint64_t{2} << 32));  // streams of their own
     Gpt2AndTokenizer all = o.model.empty() ? make(o) : load(o.model);
-    if (!o.save.empty()) std::filesystem::create_directories(o.save);  // a wrong path shows before the work and not after it
+    if (!o.run.save.empty()) std::filesystem::create_directories(o.run.save);  // a wrong path shows before the work, not after
     if (!o.fine_tune.empty()) fine_tune(all, o, pieces);
-    if (!o.save.empty()) save(o.save, all);
-    if (!o.prompt.empty() || (o.fine_tune.empty() && o.save.empty())) fmt::print("{}\n", write(all, o, sampling));
+    if (!o.run.save.empty()) save(all, o.run);
+    if (!o.prompt.empty() || (o.fine_tune.empty() && o.run.save.empty())) fmt::print("{}\n", write(all, o, sampling));
     return 0;
 }
 
@@ -139,24 +142,25 @@ int main(int argc, char** argv) {
     Program program("gpt2",
                     "Writes with GPT-2, and trains it on a text. Without --model and --init it says how to get a model.");
     Options o;
-    CLI::Option* model = program.option("--model", o.model, "A folder with a model");
-    program.option("--init", o.init, "Make a small model instead, with a tokenizer trained on this text")->excludes(model);
+    CLI::Option* model = program.setting("--model", o.model, "A folder with a model");
+    program.setting("--init", o.init, "Make a small model instead, with a tokenizer trained on this text")->excludes(model);
     program.option("--prompt", o.prompt, "What to go on from");
     program.option("--tokens", o.tokens, "The most tokens to write")->check(between(0));
     program.option("--temperature", o.temperature, "Near 0 the likeliest tokens, above 1 the surprising")->check(between(0));
     program.option("--top-k", o.top_k, "Draw among so many of the likeliest tokens; 0 for all")->check(between(0));
     program.option("--top-p", o.top_p, "Draw among the likeliest that hold this share of all probability")
         ->check(between(1e-6, 1));
-    program.option("--fine-tune", o.fine_tune, "Train on this text first");
-    program.option("--save", o.save, "Write the model to this folder");
-    program.option("--steps", o.steps, "Training steps")->check(between(1));
-    program.option("--lr", o.lr, "The highest learning rate; a model from --init learns best at about 2e-3")->check(between(0));
-    program.option("--batch", o.batch, "Pieces of text in a step")->check(between(1));
-    program.option("--context", o.context, "Tokens of a piece, and the most that a model from --init sees")->check(between(1));
-    program.option("--vocabulary", o.vocabulary, "Of --init: tokens")->check(between(257));
-    program.option("--embed-dim", o.embed_dim, "Of --init: width of the vectors")->check(between(1));
-    program.option("--heads", o.heads, "Of --init: attention heads; must divide the width")->check(between(1));
-    program.option("--layers", o.layers, "Of --init: layers")->check(between(1));
-    o.log.add_to(program);
+    program.setting("--fine-tune", o.fine_tune, "Train on this text first");
+    program.limit("--steps", o.steps, "Training steps")->check(between(1));
+    program.setting("--lr", o.lr, "The highest learning rate; a model from --init learns best at about 2e-3")
+        ->check(between(0));
+    program.setting("--batch", o.batch, "Pieces of text in a step")->check(between(1));
+    program.setting("--context", o.context, "Tokens of a piece, and the most that a model from --init sees")->check(between(1));
+    program.setting("--vocabulary", o.vocabulary, "Of --init: tokens")->check(between(257));
+    program.setting("--embed-dim", o.embed_dim, "Of --init: width of the vectors")->check(between(1));
+    program.setting("--heads", o.heads, "Of --init: attention heads; must divide the width")->check(between(1));
+    program.setting("--layers", o.layers, "Of --init: layers")->check(between(1));
+    o.run.file = "training.safetensors";
+    o.run.add_to(program);
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
 }

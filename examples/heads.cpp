@@ -39,18 +39,17 @@ struct Result {
 
 Result run_once(const Data& data, const Options& o, Index heads, std::uint64_t seed, Progress& progress, Index done) {
     manual_seed(seed);  // of the weights
-    Generator random(seed + (std::uint64_t{1} << 32));
     Seq2Seq model({.source_vocabulary = data.vocabulary,
                    .target_vocabulary = data.vocabulary,
                    .embed_dim = o.embed_dim,
                    .heads = heads,
                    .layers = o.layers,
                    .tied = true});
-    Batches batches(data.training, o.batch, random);
+    const Batches batches(data.training, o.batch, seed + (std::uint64_t{1} << 32));
     Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup});
     for (Index step = 1; step <= o.steps; ++step) {
-        const Tensor loss = model.loss(batches.next());
+        const Tensor loss = model.loss(batches.at(step - 1));
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);

@@ -5,9 +5,8 @@
 #include <algorithm>
 
 #include <support/program.hpp>
-#include <support/progress.hpp>
 #include <support/seq2seq.hpp>
-#include <support/training_log.hpp>
+#include <support/training_run.hpp>
 #include <tapehead/optim/optim.hpp>
 #include <tapehead/study/study.hpp>
 
@@ -17,7 +16,7 @@ namespace {
 
 struct Options {
     std::string task = "copy", svg, html;
-    TrainingLogOptions log;
+    TrainingRunOptions run;
     Index steps = 0, batch = 64;
     Real lr = 2.5e-3, minimum = 0;  // the highest learning rate; percent
     Index embed_dim = 64, heads = 4, layers = 2;
@@ -39,8 +38,12 @@ Index usual_steps(Task task) {
 void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator& random, study::Timeline& timeline) {
     Adam optimizer(model.named_parameters(), {.lr = o.lr, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::cosine(optimizer, {.warmup = o.steps / 10, .total = o.steps});
-    TrainingLog log(o.log, "A Transformer learns to " + o.task);
-    Progress progress(o.steps);
+    TrainingRun run(o.run, {.steps = o.steps, .title = "A Transformer learns to " + o.task});
+    run.parts.add("model", model);
+    run.parts.add("optimizer", optimizer);
+    run.parts.add("schedule", schedule);
+    run.parts.add("data", random);
+    run.resume();
     const auto train_step = [&] {
         const Tensor loss = model.loss(make_batch(random_pairs(task, Part::training, o.batch, random)));
         optimizer.zero_grad();
@@ -51,14 +54,13 @@ void train(Seq2Seq& model, const SequenceTask& task, const Options& o, Generator
         return loss;
     };
     const Index between_snapshots = std::max<Index>(1, o.steps / 10);
-    for (Index step = 1; step <= o.steps; ++step) {
-        const bool is_watched = !o.html.empty() && (step == 1 || step % between_snapshots == 0);
-        const Real lr = optimizer.lr(), loss = (is_watched ? timeline.watch(step, train_step) : train_step()).item();
-        log.row(step, {{"loss", loss}, {"lr", lr}});
-        progress.update(step, loss);
+    while (run.next()) {
+        const bool is_watched = !o.html.empty() && (run.step() == 1 || run.step() % between_snapshots == 0);
+        const Real lr = optimizer.lr();
+        const Tensor loss = is_watched ? timeline.watch(run.step(), train_step) : train_step();
+        run.record({{"loss", loss.item()}, {"lr", lr}});
     }
-    progress.finish();
-    log.finish();
+    run.finish();
 }
 
 /// Writes a page of the tape of a few unseen pairs, the longest first, and of the snapshots of training.
@@ -128,18 +130,18 @@ int run(Options o, std::uint64_t seed) {
 int main(int argc, char** argv) {
     Program program("sequence", "Trains a small Transformer to copy, reverse or sort symbols or to add numbers.");
     Options o;
-    program.option("--task", o.task, "copy, reverse, sort or add")->check(CLI::IsMember({"copy", "reverse", "sort", "add"}));
-    program.option("--steps", o.steps, "Training steps; 0 for as many as the task usually takes")->check(between(0));
-    program.option("--batch", o.batch, "Sequences in a step")->check(between(1));
-    program.option("--lr", o.lr, "Highest learning rate, after the warm-up")->check(between(0));
-    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
-    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
-    program.option("--layers", o.layers, "Layers of the encoder, and of the decoder")->check(between(1));
-    program.option("--length", o.length, "Symbols in the longest sequence")->check(between(1));
-    program.option("--vocabulary", o.vocabulary, "Different symbols")->check(between(2, 10000));
-    program.option("--digits", o.digits, "Digits of the largest number to add")->check(between(1, 6));
+    program.setting("--task", o.task, "copy, reverse, sort or add")->check(CLI::IsMember({"copy", "reverse", "sort", "add"}));
+    program.limit("--steps", o.steps, "Training steps; 0 for as many as the task usually takes")->check(between(0));
+    program.setting("--batch", o.batch, "Sequences in a step")->check(between(1));
+    program.setting("--lr", o.lr, "Highest learning rate, after the warm-up")->check(between(0));
+    program.setting("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
+    program.setting("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
+    program.setting("--layers", o.layers, "Layers of the encoder, and of the decoder")->check(between(1));
+    program.setting("--length", o.length, "Symbols in the longest sequence")->check(between(1));
+    program.setting("--vocabulary", o.vocabulary, "Different symbols")->check(between(2, 10000));
+    program.setting("--digits", o.digits, "Digits of the largest number to add")->check(between(1, 6));
     program.option("--minimum", o.minimum, "Percent of exact matches below which the exit status is 1")->check(between(0, 100));
-    o.log.add_to(program);
+    o.run.add_to(program);
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
     program.option("--html", o.html, "Write a page that shows the tape and the training to this file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });

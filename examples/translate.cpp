@@ -9,9 +9,8 @@
 #include <support/corpus.hpp>
 #include <support/metrics.hpp>
 #include <support/program.hpp>
-#include <support/progress.hpp>
 #include <support/seq2seq.hpp>
-#include <support/training_log.hpp>
+#include <support/training_run.hpp>
 #include <tapehead/data/data.hpp>
 #include <tapehead/optim/optim.hpp>
 
@@ -21,7 +20,7 @@ namespace {
 
 struct Options {
     std::string pairs, svg;
-    TrainingLogOptions log;
+    TrainingRunOptions run;
     Index vocabulary = 0, max_characters = 100, test = 2000, beams = 1;
     Index steps = 0, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
     Real minutes = 10, dropout = -1, label_smoothing = 0.1, lr_factor = 1;
@@ -52,28 +51,29 @@ Real validation_loss(const Seq2Seq& model, const std::vector<SequencePair>& pair
 }
 
 /// Adam and the schedule of the paper (section 5.3), until the steps or the minutes are used up.
-void train(Seq2Seq& model, Batches& batches, std::vector<SequencePair> validation, const Options& o) {
+void train(Seq2Seq& model, const Batches& batches, std::vector<SequencePair> validation, const Options& o) {
     Adam optimizer(model.named_parameters(), {.lr = 1, .betas = {0.9, 0.98}, .eps = 1e-9});
     Schedule schedule = Schedule::noam(optimizer, o.embed_dim, {.warmup = o.warmup, .factor = o.lr_factor});
     ExponentialMovingAverage average(model.named_parameters(), {.decay = 0.995, .warmup = true});
-    TrainingLog log(o.log, "A Transformer learns to translate");
-    Progress progress(o.steps, {.minutes = o.minutes});
-    if (validation.size() > 200) validation.resize(200);
-    for (Index step = 1; step <= o.steps && progress.seconds() < 60 * o.minutes; ++step) {
-        const Tensor loss = model.loss(batches.next(), o.label_smoothing);
+    TrainingRun run(o.run, {.steps = o.steps, .minutes = o.minutes, .title = "A Transformer learns to translate"});
+    run.parts.add("model", model);
+    run.parts.add("optimizer", optimizer);
+    run.parts.add("schedule", schedule);
+    run.parts.add("average", average);
+    run.resume();
+    while (run.next()) {
+        const Tensor loss = model.loss(batches.at(run.step() - 1), o.label_smoothing);
         optimizer.zero_grad();
         loss.backward();
         clip_grad_norm(model.named_parameters(), 1);
-        log.row(step, {{"loss", loss.item()}, {"lr", optimizer.lr()}});
+        run.record({{"loss", loss.item()}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
-        progress.update(step, loss.item());
     }
+    run.finish();
     average.swap();
     model.eval();
-    progress.finish();
-    log.finish();
     if (!validation.empty()) fmt::print("validation loss {:.4f} nats per token\n", validation_loss(model, validation));
 }
 
@@ -114,7 +114,7 @@ void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& 
 }
 
 int run(Options o, std::uint64_t seed) {
-    Generator choosing(seed + (std::uint64_t{1} << 32)), batching(seed + (std::uint64_t{2} << 32));  // streams of their own
+    Generator choosing(seed + (std::uint64_t{1} << 32));  // a stream of its own
     const bool numbers = o.pairs.empty();
     if (o.steps == 0) o.steps = numbers ? 2500 : 6000;
     if (o.vocabulary == 0) o.vocabulary = numbers ? 360 : 4000;
@@ -132,7 +132,7 @@ int run(Options o, std::uint64_t seed) {
                    .tied = !o.separate});
     fmt::print("A Transformer of {} parameters and {} tokens learns from {} pairs; {} are held out.\n", model.num_parameters(),
                vocabulary, corpus.training.size(), corpus.test.size());
-    Batches batches(encode(tokenizer, corpus.training), o.batch, batching);
+    const Batches batches(encode(tokenizer, corpus.training), o.batch, seed + (std::uint64_t{2} << 32));
     train(model, batches, encode(tokenizer, corpus.validation), o);
     const Translations t = translate_all(model, tokenizer, corpus.test, o);
     const auto example = std::ranges::max_element(t.references, {}, &std::string::size) - t.references.begin();
@@ -151,24 +151,25 @@ int run(Options o, std::uint64_t seed) {
 int main(int argc, char** argv) {
     Program program("translate", "Trains a Transformer to translate numbers in words, or a file of sentence pairs.");
     Options o;
-    program.option("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");
-    program.option("--vocabulary", o.vocabulary, "Tokens of the byte pair encoding; 0 for a fitting number")->check(between(0));
-    program.flag("--characters", o.characters, "Characters as tokens instead of byte pairs");
-    program.option("--max-characters", o.max_characters, "Longer sentences are left out")->check(between(1));
-    program.option("--test", o.test, "Numbers to be tested on")->check(between(1, 100000));
+    program.setting("--pairs", o.pairs, "Sentence pairs, source TAB target; without it numbers in English and German");
+    program.setting("--vocabulary", o.vocabulary, "Tokens of the byte pair encoding; 0 for a fitting number")
+        ->check(between(0));
+    program.setting("--characters", o.characters, "Characters as tokens instead of byte pairs");
+    program.setting("--max-characters", o.max_characters, "Longer sentences are left out")->check(between(1));
+    program.setting("--test", o.test, "Numbers to be tested on")->check(between(1, 100000));
     program.option("--beams", o.beams, "Beams of the search; 1 takes the likeliest token each time")->check(between(1, 100));
-    program.option("--steps", o.steps, "Training steps; 0 for 2500 with numbers, 6000 with a file")->check(between(0));
-    program.option("--minutes", o.minutes, "The most time that training may take")->check(between(0));
-    program.option("--batch", o.batch, "Pairs in a step")->check(between(1));
-    program.option("--warmup", o.warmup, "Steps in which the learning rate rises")->check(between(1));
-    program.option("--lr-factor", o.lr_factor, "Multiplies the learning rate of the paper's schedule")->check(between(0));
-    program.option("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
-    program.option("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
-    program.option("--layers", o.layers, "Layers of the encoder, and of the decoder")->check(between(1));
-    program.option("--dropout", o.dropout, "Share of activations dropped; -1 for a fitting one")->check(between(-1, 0.99));
-    program.option("--label-smoothing", o.label_smoothing, "Probability spread over all tokens")->check(between(0, 0.99));
-    program.flag("--separate", o.separate, "Embeddings and output with matrices of their own, not one for all");
-    o.log.add_to(program);
+    program.limit("--steps", o.steps, "Training steps; 0 for 2500 with numbers, 6000 with a file")->check(between(0));
+    program.limit("--minutes", o.minutes, "The most time that training may take; 0 for no limit")->check(between(0));
+    program.setting("--batch", o.batch, "Pairs in a step")->check(between(1));
+    program.setting("--warmup", o.warmup, "Steps in which the learning rate rises")->check(between(1));
+    program.setting("--lr-factor", o.lr_factor, "Multiplies the learning rate of the paper's schedule")->check(between(0));
+    program.setting("--embed-dim", o.embed_dim, "Width of the vectors")->check(between(1));
+    program.setting("--heads", o.heads, "Attention heads; must divide the width")->check(between(1));
+    program.setting("--layers", o.layers, "Layers of the encoder, and of the decoder")->check(between(1));
+    program.setting("--dropout", o.dropout, "Share of activations dropped; -1 for a fitting one")->check(between(-1, 0.99));
+    program.setting("--label-smoothing", o.label_smoothing, "Probability spread over all tokens")->check(between(0, 0.99));
+    program.setting("--separate", o.separate, "Embeddings and output with matrices of their own, not one for all");
+    o.run.add_to(program);
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
     return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
 }

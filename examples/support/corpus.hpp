@@ -57,38 +57,34 @@ inline std::string decode(const Tokenizer& tokenizer, const Sequence& ids) {
     return text.starts_with(' ') ? text.substr(1) : text;
 }
 
-/// Batches without end: pairs are drawn at random, and those of like length put together.
+/// Batches without end: pairs are drawn at random, and those of like length put together. Each batch depends on the seed and its
+/// number alone, so that a training can be resumed at any of them.
 class Batches {
 public:
     /// Throws ValueError without any pair.
-    Batches(std::vector<SequencePair> pairs, Index batch, Generator& random)
-        : pairs_(std::move(pairs)), batch_(batch), random_(random) {
+    Batches(std::vector<SequencePair> pairs, Index batch, std::uint64_t seed)
+        : pairs_(std::move(pairs)), batch_(batch), seed_(seed) {
         if (pairs_.empty()) throw ValueError("Batches: expected at least one pair, got none");
     }
 
-    Batch next() {
-        if (queue_.empty()) fill();
-        Batch batch = std::move(queue_.back());
-        queue_.pop_back();
-        return batch;
+    Batch at(Index number) const {
+        Generator random;
+        random.set_state(seed_, static_cast<std::uint64_t>(number / pool) << 32);
+        Ids drawn = randint(0, std::ssize(pairs_), {pool * batch_}, random);
+        const auto pair = [&](Id i) -> const SequencePair& { return pairs_[static_cast<std::size_t>(i)]; };
+        std::ranges::stable_sort(drawn, {}, [&](Id i) { return pair(i).source.size() + pair(i).target.size(); });
+        const Index place = shuffled_batches(pool, 1, {.generator = &random})[static_cast<std::size_t>(number % pool)](0);
+        std::vector<SequencePair> batch;
+        for (Index i = place * batch_; i < (place + 1) * batch_; ++i) batch.push_back(pair(drawn(i)));
+        return make_batch(batch);
     }
 
 private:
-    void fill() {
-        constexpr Index pool = 20;  // batches that are sorted together
-        std::vector<SequencePair> drawn;
-        for (const Id i : randint(0, static_cast<Id>(pairs_.size()), {pool * batch_}, random_))
-            drawn.push_back(pairs_[static_cast<std::size_t>(i)]);
-        std::ranges::stable_sort(drawn, {}, [](const SequencePair& p) { return p.source.size() + p.target.size(); });
-        for (auto at = drawn.begin(); at != drawn.end(); at += batch_) queue_.push_back(make_batch({at, at + batch_}));
-        for (std::size_t i = queue_.size(); i > 1; --i)
-            std::swap(queue_[i - 1], queue_[static_cast<std::size_t>(randint(0, static_cast<Id>(i), {}, random_)())]);
-    }
+    static constexpr Index pool = 20;  // batches that are sorted together
 
     std::vector<SequencePair> pairs_;
     Index batch_;
-    Generator& random_;
-    std::vector<Batch> queue_;
+    std::uint64_t seed_;
 };
 
 }  // namespace examples

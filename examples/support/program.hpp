@@ -12,11 +12,16 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <limits>
+#include <map>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <support/interrupt.hpp>
 #include <tapehead/autograd/random.hpp>
 #include <tapehead/autograd/threads.hpp>
 
@@ -47,7 +52,7 @@ class Program {
 public:
     Program(const std::string& name, const std::string& description) : app_(description, name) {
         app_.get_formatter()->column_width(34);
-        option("--seed", seed, "Seed of all random numbers; the same seed gives the same run")->check(between(0));
+        setting("--seed", seed, "Seed of all random numbers; the same seed gives the same run")->check(between(0));
         option("--threads", threads, "Threads to use")->check(between(1, 1024));
     }
 
@@ -65,20 +70,72 @@ public:
         return app_.add_flag(name, value, description);
     }
 
+    /// Adds an option or, for a bool, a switch that decides what is trained and how. It is kept with a run that is saved, and a run
+    /// that is resumed has it as it was.
+    template <class T>
+    CLI::Option* setting(const std::string& name, T& value, const std::string& description) {
+        CLI::Option* added = nullptr;
+        if constexpr (std::is_same_v<T, bool>) added = flag(name, value, description);
+        else added = option(name, value, description);
+        settings_.push_back({name, added, [&value] { return fmt::format("{}", value); }});
+        return added;
+    }
+    /// Adds a setting that may be given anew for a run that is resumed, such as for how long it goes on.
+    template <class T>
+    CLI::Option* limit(const std::string& name, T& value, const std::string& description) {
+        CLI::Option* added = setting(name, value, description);
+        settings_.back().may_change = true;
+        return added;
+    }
+
+    /// The name of the program, as "program", and the values of all settings.
+    std::map<std::string, std::string> settings() const {
+        std::map<std::string, std::string> values{{"program", app_.get_name()}};
+        for (const Setting& setting : settings_) values[setting.name] = setting.text();
+        return values;
+    }
+    /// Gives settings that are not on the command line the values that they have in `kept`, which came from a file.
+    ///
+    /// Throws CLI::ValidationError where it is of another program, and for one on the command line that differs.
+    void take_settings(const std::map<std::string, std::string>& kept, const std::string& file) {
+        const auto kept_value = [&](const std::string& name) {
+            const auto found = kept.find(name);
+            return found == kept.end() ? std::string() : found->second;
+        };
+        if (kept_value("program") != app_.get_name())
+            throw CLI::ValidationError(fmt::format("--resume: expected a run of {}, got '{}' of {}", app_.get_name(), file,
+                                                   kept.contains("program") ? kept.at("program") : "another kind"));
+        for (const Setting& setting : settings_) {
+            if (!kept.contains(setting.name)) continue;
+            if (setting.option->count() == 0) {
+                setting.option->add_result(kept.at(setting.name));
+                setting.option->run_callback();
+            } else if (!setting.may_change && setting.text() != kept.at(setting.name)) {
+                throw CLI::ValidationError(fmt::format("{}: expected {}, with which the run in '{}' began, got {}",
+                                                       setting.name, kept.at(setting.name), file, setting.text()));
+            }
+        }
+    }
+    /// Calls `check` once the command line is read; it may throw CLI::ValidationError.
+    void after_parsing(const std::function<void()>& check) { app_.final_callback(check); }
+
     /// Reads the command line, seeds the default random stream, sets the threads and calls `body`, which returns the status.
     ///
-    /// Returns 2 with a hint for a command line that cannot be understood, 1 with the message of an exception.
+    /// Returns 2 with a hint for a command line that cannot be understood, 1 with the message of an exception, 130 where the user has
+    /// stopped it.
     template <class Body>
     int run(int argc, char** argv, const Body& body) {
         try {
             app_.parse(argc, argv);
-        } catch (const CLI::ParseError& error) {
-            return app_.exit(error) == 0 ? 0 : 2;
-        }
-        try {
             tapehead::manual_seed(static_cast<std::uint64_t>(seed));
             tapehead::set_num_threads(threads);
             return body();
+        } catch (const CLI::ParseError& error) {
+            return app_.exit(error) == 0 ? 0 : 2;
+        } catch (const Interrupted& stop) {
+            std::fflush(stdout);
+            fmt::print(stderr, "{}: {}\n", app_.get_name(), stop.what());
+            return 130;
         } catch (const std::exception& error) {
             std::fflush(stdout);
             fmt::print(stderr, "{}: error: {}\n", app_.get_name(), error.what());
@@ -87,7 +144,15 @@ public:
     }
 
 private:
+    struct Setting {
+        std::string name;
+        CLI::Option* option;
+        std::function<std::string()> text;  // of its value
+        bool may_change = false;
+    };
+
     CLI::App app_;
+    std::vector<Setting> settings_;
 };
 
 }  // namespace examples

@@ -40,7 +40,11 @@ std::string clock(double seconds) {
 }  // namespace
 
 Progress::Progress(std::ptrdiff_t total, ProgressOptions options)
-    : total_(std::max<std::ptrdiff_t>(total, 1)), options_(std::move(options)), is_terminal_(is_terminal()) {}
+    : total_(std::max<std::ptrdiff_t>(total, 1)),
+      step_(options.first),
+      options_(std::move(options)),
+      shown_tenth_(10 * step_ / total_),
+      is_terminal_(is_terminal()) {}
 
 Progress::~Progress() { finish(); }
 
@@ -71,7 +75,8 @@ void Progress::finish() {
 /// "420/1000  loss 0.1234  25.3 steps/s  0:42 left"
 std::string Progress::figures(bool is_last) const {
     const double elapsed = std::max(seconds(), 1e-9);
-    double left = step_ > 0 ? elapsed * static_cast<double>(total_ - step_) / static_cast<double>(step_) : 0;
+    const auto done = static_cast<double>(step_ - options_.first);
+    double left = done > 0 ? elapsed * static_cast<double>(total_ - step_) / done : 0;
     if (options_.minutes > 0) left = std::clamp(60 * options_.minutes - elapsed, 0.0, left);
     return fmt::format("{:>{}}/{}  {} {:.4f}  {} {}/s  {}", step_, fmt::formatted_size("{}", total_), total_, options_.measure,
                        measure_, short_number(amount_ / elapsed), options_.unit,

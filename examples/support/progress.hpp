@@ -15,6 +15,7 @@ struct ProgressOptions {
     std::string measure = "loss";  ///< what the second argument of `update` is
     std::string unit = "steps";    ///< what the third argument of `update` counts, for the rate
     double minutes = 0;            ///< the most that the loop may take, if above 0
+    std::ptrdiff_t first = 0;      ///< steps of the total that were done before
 };
 
 /// Shows done and total steps, a measure such as the loss, the rate and the time left.

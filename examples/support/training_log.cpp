@@ -8,9 +8,9 @@ namespace examples {
 
 using namespace tapehead;
 
-TrainingLog::TrainingLog(const TrainingLogOptions& options, std::string title)
+TrainingLog::TrainingLog(const TrainingLogOptions& options, std::string title, Index step)
     : curve_(options.curve), title_(std::move(title)) {
-    if (!options.csv.empty()) csv_.emplace(options.csv);
+    if (!options.csv.empty()) csv_.emplace(options.csv, study::CsvLogOptions{.append = step > 0, .last_step = step});
     if (!options.tensorboard.empty()) tensorboard_.emplace(options.tensorboard);
 }
 

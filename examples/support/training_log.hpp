@@ -31,8 +31,8 @@ struct TrainingLogOptions {
 
 class TrainingLog {
 public:
-    /// Opens the files. Throws FileError.
-    TrainingLog(const TrainingLogOptions& options, std::string title);
+    /// Opens the files; those of a training that is resumed after `step` steps are gone on with from there. Throws FileError.
+    TrainingLog(const TrainingLogOptions& options, std::string title, tapehead::Index step = 0);
 
     /// The numbers of a step; the first is the one that the curve shows.
     void row(tapehead::Index step, const tapehead::study::LogValues& values);
