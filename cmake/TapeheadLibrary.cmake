@@ -19,7 +19,7 @@ find_path(TAPEHEAD_CBLAS_INCLUDE cblas.h PATH_SUFFIXES x86_64-linux-gnu/openblas
 # One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
 set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
-foreach(entry autograd layers optim io data study tapehead.hpp)
+foreach(entry autograd layers optim io data study testing tapehead.hpp)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
 endforeach()
 
@@ -38,7 +38,8 @@ endif()
 file(GLOB TAPEHEAD_SOURCES CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/autograd/*.cpp ${PROJECT_SOURCE_DIR}/autograd/ops/*.cpp ${PROJECT_SOURCE_DIR}/autograd/kernels/*.cpp
   ${PROJECT_SOURCE_DIR}/layers/*.cpp ${PROJECT_SOURCE_DIR}/optim/*.cpp
-  ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/data/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp)
+  ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/data/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp
+  ${PROJECT_SOURCE_DIR}/testing/*.cpp)
 
 function(tapehead_add_library name scalar)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # set off by std::string inside xtensor's printing (GCC bug 105651)

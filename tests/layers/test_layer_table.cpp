@@ -1,8 +1,8 @@
 // The layer table: every struct of layers/*.hpp that is a Module is a row, with its inputs and its number of parameters.
 //
-// Each row is put through the same tests: gradients reach every parameter, counts fit the formula, state is saved and loaded,
-// copies share, modes reach everything, derivatives agree with finite differences. A layer without a row fails. To add one,
-// append to table(); a layer with a mode, an option or a member worth it can have several rows.
+// Each row is put through the same tests: the contract for the layers of others (testing/contract.hpp), counts that fit the formula,
+// copies that share, printing. A layer without a row fails. To add one, append to table(); a layer with a mode, an option or a member
+// worth it can have several rows.
 #include <support/testing.hpp>
 
 #include <filesystem>
@@ -10,6 +10,8 @@
 #include <regex>
 #include <set>
 #include <sstream>
+
+#include <tapehead/testing/contract.hpp>
 
 using namespace testing;
 
@@ -19,20 +21,21 @@ constexpr Index E = 4, H = 2, F = 6;  // embed_dim, heads and feed-forward width
 
 struct LayerRow {
     std::string name;  ///< of the struct in its header
-    std::function<std::shared_ptr<Module>()> make;
+    std::function<std::unique_ptr<Module>()> make;
     std::function<std::shared_ptr<Module>(const Module&)> copy;
     std::function<Tensor(const Module&, const std::vector<Tensor>&)> forward;
     std::vector<Tensor> inputs;
-    Index parameters = 0;      ///< how many numbers, by formula
-    bool has_dropout = false;  ///< whether training draws random numbers
-    bool turns_keys = false;   ///< whether keys turn with their position, so that a bias on them counts
+    Index parameters = 0;         ///< how many numbers, by formula
+    bool has_dropout = false;     ///< whether training draws random numbers
+    bool turns_keys = false;      ///< whether keys turn with their position, so that a bias on them counts
+    bool is_across_rows = false;  ///< whether rows of a batch act on each other
 };
 
 template <class Make, class Forward>
 LayerRow layer(std::string name, Make make, Forward forward, std::vector<Tensor> inputs, Index parameters) {
     using L = decltype(make());
     return {.name = std::move(name),
-            .make = [=]() -> std::shared_ptr<Module> { return std::make_shared<L>(make()); },
+            .make = [=]() -> std::unique_ptr<Module> { return std::make_unique<L>(make()); },
             .copy = [](const Module& m) -> std::shared_ptr<Module> { return std::make_shared<L>(dynamic_cast<const L&>(m)); },
             .forward = [=](const Module& m, const std::vector<Tensor>& in) { return forward(dynamic_cast<const L&>(m), in); },
             .inputs = std::move(inputs),
@@ -49,6 +52,11 @@ LayerRow layer(std::string name, Make make, const Shape& shape, Index parameters
 
 LayerRow with_rotary(LayerRow row) {
     row.turns_keys = true;
+    return row;
+}
+
+LayerRow across_rows(LayerRow row) {
+    row.is_across_rows = true;
     return row;
 }
 
@@ -95,7 +103,7 @@ void add_plain_layers(std::vector<LayerRow>& rows) {
     rows.push_back(layer("LeakyReLU", [] { return LeakyReLU(0.2); }, {2, 3}));
     rows.push_back(layer("ELU", [] { return ELU(0.7); }, {2, 3}));
     rows.push_back(layer("Softmax", [] { return Softmax(); }, {2, 3}));
-    rows.push_back(layer("Softmax", [] { return Softmax(0); }, {2, 3}));
+    rows.push_back(across_rows(layer("Softmax", [] { return Softmax(0); }, {2, 3})));
     rows.push_back(with_dropout(layer("Dropout", [] { return Dropout(0.5); }, {4, 16})));
     rows.push_back(layer(
         "Linear", [] { return Linear(3, 5); }, {2, 3}, linear_count(3, 5)));
@@ -267,31 +275,16 @@ TEST_CASE("every layer of the public headers has a row in the layer table") {
     CHECK(declared.size() >= 25);
 }
 
-TEST_CASE("every parameter of every layer gets a gradient") {
+TEST_CASE("every layer keeps to the contract for the layers of others") {
     for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        if (row.parameters == 0) return;
-        module->eval();
-        weighted(row.forward(*module, row.inputs)).backward();
-        for (const auto& [name, parameter] : module->named_parameters()) {
-            INFO(name);
-            REQUIRE(parameter.grad().defined());
-            CHECK(parameter.grad().shape() == parameter.shape());
-            if (is_key_bias(name) && !row.turns_keys) CHECK(largest(parameter.grad()) < 1e-5);
-            else CHECK(largest(parameter.grad()) > 1e-4);
-        }
-    });
-}
-
-TEST_CASE("every parameter of every layer gets a gradient in training, with dropout") {
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        if (row.parameters == 0) return;
-        weighted(row.forward(*module, row.inputs)).backward();
-        for (const auto& [name, parameter] : module->named_parameters()) {
-            INFO(name);
-            CHECK(parameter.grad().defined());
-        }
+        tapehead::testing::LayerContract contract{.is_random = row.has_dropout,
+                                                  .rows_are_independent = !row.is_across_rows,
+                                                  .second_order = row.parameters < 60};
+        if (!row.turns_keys)
+            for (const auto& [name, parameter] : row.make()->named_parameters())
+                if (is_key_bias(name)) contract.idle.push_back(name);
+        const auto call = [&](Module& module, const std::vector<Tensor>& in) { return row.forward(module, in); };
+        for (const std::string& fault : layer_faults({row.make, call, row.inputs}, contract)) FAIL_CHECK(fault);
     });
 }
 
@@ -316,26 +309,6 @@ TEST_CASE("the names of the parameters of every layer are unique") {
         }
         CHECK(names.size() == module->parameters().size());
         CHECK(names.size() == module->state_dict().size());
-    });
-}
-
-TEST_CASE("every layer saves its state and loads it into another instance, which stays independent") {
-    for_each_layer([](const LayerRow& row) {
-        const auto first = row.make(), second = row.make();
-        first->eval();
-        second->eval();
-        const Tensor y = row.forward(*first, row.inputs);
-        const NamedTensors state = first->state_dict();
-        second->load_state_dict(state);
-        CHECK(same_values(row.forward(*second, row.inputs), y));
-        if (row.parameters == 0) return;
-
-        const no_grad off;
-        for (Tensor& parameter : second->parameters()) parameter.fill_(0.25);
-        CHECK_FALSE(same_values(row.forward(*second, row.inputs), y));
-        CHECK(same_values(row.forward(*first, row.inputs), y));
-        second->load_state_dict(state);  // the state was not changed with the module
-        CHECK(same_values(row.forward(*second, row.inputs), y));
     });
 }
 
@@ -364,47 +337,6 @@ TEST_CASE("a copy of every layer shares its parameters") {
     });
 }
 
-TEST_CASE("every layer is deterministic in evaluation and draws no random number") {
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        module->eval();
-        const std::uint64_t before = default_generator().position();
-        const Tensor y = row.forward(*module, row.inputs);
-        CHECK(same_values(row.forward(*module, row.inputs), y));
-        CHECK(default_generator().position() == before);
-    });
-}
-
-TEST_CASE("in training only layers with dropout draw random numbers, and theirs make a difference") {
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        CHECK(module->training);
-        const std::uint64_t before = default_generator().position();
-        const Tensor y = row.forward(*module, row.inputs);
-        CHECK((default_generator().position() != before) == row.has_dropout);
-        CHECK(same_values(row.forward(*module, row.inputs), y) != row.has_dropout);
-    });
-}
-
-TEST_CASE("train and eval reach every module inside every layer") {
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        const auto all_are = [&](bool training) {
-            bool all = module->training == training;
-            Visitor visitor({}, [&](const std::string&, Module& m) { all = all && m.training == training; });
-            module->visit(visitor);
-            return all;
-        };
-        CHECK(all_are(true));
-        module->eval();
-        CHECK(all_are(false));
-        module->train();
-        CHECK(all_are(true));
-        module->train(false);
-        CHECK(all_are(false));
-    });
-}
-
 TEST_CASE("printing every layer shows its type, its parameters and how many numbers they hold") {
     for_each_layer([](const LayerRow& row) {
         const auto module = row.make();
@@ -419,38 +351,5 @@ TEST_CASE("printing every layer shows its type, its parameters and how many numb
             CHECK(text.find(name.substr(name.rfind('.') + 1) + ": " + type_name(m)) != std::string::npos);
         });
         module->visit(visitor);
-    });
-}
-
-TEST_CASE("zero_grad clears the gradient of every parameter") {
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        if (row.parameters == 0) return;
-        weighted(row.forward(*module, row.inputs)).backward();
-        for (const Tensor& parameter : module->parameters()) CHECK(parameter.grad().defined());
-        module->zero_grad();
-        for (const Tensor& parameter : module->parameters()) CHECK_FALSE(parameter.grad().defined());
-    });
-}
-
-TEST_CASE("the derivatives of every layer with respect to inputs and parameters agree with finite differences") {
-    if (!is_f64) return;
-    for_each_layer([](const LayerRow& row) {
-        const auto module = row.make();
-        module->eval();
-        std::vector<Tensor> inputs;
-        for (const Tensor& input : row.inputs) inputs.push_back(leaf(clone(input)));
-        const std::size_t arguments = inputs.size();
-        for (const Tensor& parameter : module->parameters()) {  // the layer reads what gradcheck changes in place
-            inputs.push_back(parameter);
-            if (row.parameters > 200) break;
-        }
-        const auto f = [&](const std::vector<Tensor>& in) {
-            return row.forward(*module, std::vector<Tensor>(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(arguments)));
-        };
-        const GradcheckReport report = gradcheck(f, inputs);
-        INFO(report.message());
-        CHECK(report.passed);
-        CHECK(report.entries > 0);
     });
 }
