@@ -1,7 +1,8 @@
 """Builds programs of the C++ blocks of a page in Markdown, and compares what they print with what the page says.
 
 A block with a `main` of its own is a program. The other blocks of the page are the body of one program, in their order, so that later
-ones go on with the variables of earlier ones. A block of text right after a block of C++ is what that block prints.
+ones go on with the variables of earlier ones; what they include stands at its head. A block of text right after a block of C++ is what
+that block prints.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 
 SEPARATOR = "\f"  # printed after each block of a shared program
+INCLUDE = re.compile(r"^#include .*$", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -39,8 +41,9 @@ def extract(page, folder):
             shared.append((placed, expected))
     if shared:
         body = "".join(f"{code}std::cout << '\\f';\n" for code, _ in shared)
-        head = "#include <iostream>\n#include <tapehead/tapehead.hpp>\nusing namespace tapehead;\n\n"
-        programs.append((f"{head}int main() {{\n{body}}}\n", [expected for _, expected in shared]))
+        includes = "\n".join(["#include <iostream>", "#include <tapehead/tapehead.hpp>", *INCLUDE.findall(body)])
+        main = f"int main() {{\n{INCLUDE.sub('', body)}}}\n"
+        programs.append((f"{includes}\nusing namespace tapehead;\n\n{main}", [expected for _, expected in shared]))
     for i, (code, expected) in enumerate(programs, start=1):
         name = f"{page.stem.lower()}_{i}"
         (folder / f"{name}.cpp").write_text(code)
