@@ -12,6 +12,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// An array of T: contiguous, row-major, in memory of `std::allocator`.
 template <class T>
 using ArrayOf = xt::xarray_container<xt::uvector<T, std::allocator<T>>, xt::layout_type::row_major,
                                      xt::svector<std::size_t, 4, std::allocator<std::size_t>, true>>;

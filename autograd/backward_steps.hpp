@@ -64,7 +64,7 @@ public:
     /// ShapeError as Tensor::backward.
     explicit BackwardSteps(const Tensor& y, const Tensor& seed = {}, BackwardOptions options = {.retain_graph = true});
 
-    bool done() const { return pending_.empty(); }
+    bool done() const { return pending_.empty(); }  ///< whether no node is left
     /// Takes a step; returns the node and the whole gradient of its output. Throws what a rule throws, GradError for a graph that
     /// an earlier sweep has freed, and ValueError if all is done.
     const detail::NodeGradient& next();

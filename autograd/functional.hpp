@@ -13,6 +13,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How derivatives of functions are returned.
 struct DerivativeOptions {
     bool create_graph = false;  ///< record the derivatives, so that they can be differentiated
 };

@@ -15,6 +15,7 @@ inline bool grad_enabled() { return detail::grad_mode; }
 /// Switches recording on or off on this thread while it lives.
 class GradMode {
 public:
+    /// From here to the end of its scope.
     explicit GradMode(bool enabled) : before_(detail::grad_mode) { detail::grad_mode = enabled; }
     ~GradMode() { detail::grad_mode = before_; }
     GradMode(const GradMode&) = delete;

@@ -8,25 +8,26 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How a check takes differences, and how near they must come.
 struct GradcheckOptions {
     Real step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2;      ///< distance of the central difference
     Real absolute = sizeof(Scalar) == 8 ? 1e-6 : 2e-2;  ///< tolerance: |difference| ≤ absolute + relative |numerical|
-    Real relative = sizeof(Scalar) == 8 ? 1e-5 : 2e-2;
-    std::uint64_t seed = 1;               ///< of the random weights that make a scalar of f's result
+    Real relative = sizeof(Scalar) == 8 ? 1e-5 : 2e-2;  ///< the part of it that grows with the derivative
+    std::uint64_t seed = 1;                             ///< of the random weights that make a scalar of f's result
     std::vector<std::string> names = {};  ///< of the inputs, for the message: "input 0" and so on where there are none
 };
 
 /// What a check found; true if it passed.
 struct GradcheckReport {
-    bool passed = true;
-    Index entries = 0;   ///< how many derivatives were compared
-    Index input = -1;    ///< where the worst one is: which input,
-    std::string name;    ///< its name,
-    Shape position;      ///< which element of it,
-    Real analytic = 0;   ///< the derivative of the rules,
-    Real numerical = 0;  ///< and the one of finite differences
-    Real error = 0;      ///< |analytic − numerical| in units of the tolerance; passes up to 1
-    explicit operator bool() const { return passed; }
+    bool passed = true;                                ///< whether every derivative agreed
+    Index entries = 0;                                 ///< how many derivatives were compared
+    Index input = -1;                                  ///< where the worst one is: which input,
+    std::string name;                                  ///< its name,
+    Shape position;                                    ///< which element of it,
+    Real analytic = 0;                                 ///< the derivative of the rules,
+    Real numerical = 0;                                ///< and the one of finite differences
+    Real error = 0;                                    ///< |analytic − numerical| in units of the tolerance; passes up to 1
+    explicit operator bool() const { return passed; }  ///< whether it passed
     /// The report in words.
     std::string message() const;
 };

@@ -8,11 +8,13 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// A tensor and its name.
 struct NamedTensor {
-    std::string name;
-    Tensor tensor;
+    std::string name;  ///< full, "encoder.layers.0.norm1.weight"
+    Tensor tensor;     ///< a handle, no copy of the value
 };
 
+/// Tensors with names, in an order.
 using NamedTensors = std::vector<NamedTensor>;
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -20,8 +20,9 @@ std::uint64_t tick();
 
 /// A line of the sources. std::source_location in little: that of GCC's library does not compile with clang 14.
 struct Place {
-    const char* file;
-    int line;
+    const char* file;  ///< as the compiler was given it
+    int line;          ///< counted from 1
+    /// The line that calls this, or that has it as a default argument.
     static constexpr Place current(const char* at_file = __builtin_FILE(), int at_line = __builtin_LINE()) {
         return {at_file, at_line};
     }
@@ -31,10 +32,11 @@ struct Place {
 ///
 ///     record({"mul", "y = a b;  da = dy b,  db = dy a"}, ...)
 struct Operation {
-    const char* name;
+    const char* name;     ///< "matmul"
     const char* formula;  ///< the value; then, after a semicolon, the gradient of each input. May be empty
-    Place place;
+    Place place;          ///< where `record` was called, or the operation's name was written
 
+    /// A name alone may stand for an operation; the place is that of the call.
     constexpr Operation(const char* operation, const char* with_formula = "", Place where = Place::current())
         : name(operation), formula(with_formula), place(where) {}
 };
@@ -42,6 +44,7 @@ struct Operation {
 /// One recorded operation, or a leaf. Holds what its rules captured and the nodes of its inputs, never its own tensor.
 class Node : public memory::Cached {
 public:
+    /// A node of the present time, for an output of that shape.
     Node(const Operation& made_by, const Shape& output_shape);
     virtual ~Node();
     Node(const Node&) = delete;
@@ -61,20 +64,21 @@ public:
     virtual void mark_kept(std::span<const Tensor> tensors, std::span<bool> kept) const;
     /// Drops the rules, the inputs and all they kept alive.
     virtual void release() {}
-    virtual bool is_leaf() const { return false; }
+    virtual bool is_leaf() const { return false; }  ///< whether no operation made it
 
-    bool is_released() const { return released_; }
+    bool is_released() const { return released_; }  ///< whether a sweep has dropped its rules
     /// The output's value, if a rule needs it.
     const Ref<Storage>& output() const { return output_; }
     /// Hooks and gradient; created on first use.
     Keepsakes& keepsakes();
+    /// The same if there are any, else null.
     const Keepsakes* find_keepsakes() const { return keepsakes_.get(); }
 
-    std::atomic<int> owners{0};
+    std::atomic<int> owners{0};  ///< for Ref
 
 protected:
-    Ref<Storage> output_;
-    bool released_ = false;
+    Ref<Storage> output_;    ///< the output's value, if a rule needs it
+    bool released_ = false;  ///< set by `release`
 
 private:
     std::unique_ptr<Keepsakes> keepsakes_;

@@ -45,6 +45,7 @@ inline constinit thread_local Draws* draws = nullptr;
 /// A random stream: a seed, and how far it has been used.
 class Generator {
 public:
+    /// The stream of a seed, from its beginning.
     explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
     /// Starts the stream of a seed from its beginning.
     void manual_seed(std::uint64_t seed) {
@@ -54,8 +55,8 @@ public:
     /// The key of the next n numbers, which are then used up.
     kernels::PhiloxKey take(Index n) { return detail::draws ? detail::draws->take(*this, n) : advance(n); }
 
-    std::uint64_t seed() const { return seed_; }
-    std::uint64_t position() const { return position_; }
+    std::uint64_t seed() const { return seed_; }          ///< of the stream
+    std::uint64_t position() const { return position_; }  ///< how far it has been used, in blocks of four 32-bit words
     /// Puts the stream where another one was.
     void set_state(std::uint64_t seed, std::uint64_t position) {
         seed_ = seed;

@@ -16,31 +16,42 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// A Shape also serves as a list of axes or positions. Negative positions in `operator[]` count from the end.
 class Shape {
 public:
+    /// Rank 0, the shape of a scalar.
     Shape() = default;
+    /// The given extents. Throws ShapeError for more than `max_rank`.
     Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
-    /// Throws ShapeError for more than `max_rank` extents.
+    /// Copies extents. Throws ShapeError for more than `max_rank`.
     explicit Shape(std::span<const Index> extents);
 
-    Index rank() const { return rank_; }
+    Index rank() const { return rank_; }  ///< the number of axes
     /// The number of elements, 1 for rank 0.
     Index numel() const;
+    /// @{
+    /// The extent of an axis, not checked; negative ones count from the end.
     Index operator[](Index axis) const { return extents_[axis < 0 ? axis + rank_ : axis]; }
     Index& operator[](Index axis) { return extents_[axis < 0 ? axis + rank_ : axis]; }
+    /// @}
 
+    /// @{
+    /// The extents in memory, outermost first.
     const Index* data() const { return extents_; }
     const Index* begin() const { return extents_; }
     const Index* end() const { return extents_ + rank_; }
     Index* begin() { return extents_; }
     Index* end() { return extents_ + rank_; }
-    bool empty() const { return rank_ == 0; }
+    /// @}
+    bool empty() const { return rank_ == 0; }  ///< whether the rank is 0
+    /// Whether one of the extents is `value`.
     bool contains(Index value) const { return std::find(begin(), end(), value) != end(); }
 
+    /// Adds an extent at the end. Throws ShapeError beyond `max_rank`; so does insert.
     void push_back(Index extent);
-    void insert(Index position, Index extent);
-    void erase(Index position);
+    void insert(Index position, Index extent);  ///< adds an extent before those from `position` on
+    void erase(Index position);                 ///< takes out the extent at `position`
     /// The extents of axes [first, last).
     Shape slice(Index first, Index last) const { return Shape(std::span(extents_ + first, extents_ + last)); }
 
+    /// Whether rank and all extents are the same.
     friend bool operator==(const Shape& a, const Shape& b) {
         return a.rank_ == b.rank_ && std::equal(a.begin(), a.end(), b.begin());
     }
@@ -52,6 +63,7 @@ private:
 
 /// "[2, 3]", "[]" for rank 0.
 std::string to_string(const Shape& shape);
+/// Writes to_string(shape).
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 /// The axis as a number in [0, rank); negative ones count from the end. Throws IndexError naming `operation`.
@@ -81,7 +93,8 @@ Shape broadcast_strides(const Shape& from, const Shape& to);
 
 /// A shape seen as [outer, n, inner] around one axis.
 struct AxisView {
-    Index outer = 1, n = 1, inner = 1;
+    Index outer = 1, n = 1, inner = 1;  ///< the extents before the axis, its own, and those after it, multiplied
+    /// Around one axis, in [0, rank).
     AxisView(const Shape& shape, Index axis) : AxisView(shape, axis, axis + 1) {}
     /// Around the neighbouring axes [first, last), merged.
     AxisView(const Shape& shape, Index first, Index last);

@@ -7,6 +7,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How `grad` begins its sweep, and what it leaves of the graph.
 struct GradOptions {
     Tensor seed = {};           ///< dL/dy; may be left out where y has one element
     bool retain_graph = false;  ///< keep what the sweep passes, so that it can be swept again

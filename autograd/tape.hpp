@@ -20,24 +20,25 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// What is kept with a node on request: the gradient of a leaf, hooks.
 struct Keepsakes : memory::Cached {
-    Tensor gradient;
-    std::string name;
-    bool keeps_gradient = false;
-    std::vector<std::pair<Index, GradientHook>> hooks;
-    Index next_hook = 0;
+    Tensor gradient;                                    ///< what was summed up; undefined for none yet
+    std::string name;                                   ///< of a named tensor
+    bool keeps_gradient = false;                        ///< a leaf, or asked to by retain_grad
+    std::vector<std::pair<Index, GradientHook>> hooks;  ///< with their numbers, in the order in which they are called
+    Index next_hook = 0;                                ///< the number of the next one
 };
 
 /// The node of a tensor that gathers a gradient and was made by no recorded operation.
 struct Leaf final : Node {
+    /// A leaf of a shape, which keeps its gradient.
     explicit Leaf(const Shape& output_shape) : Node("leaf", output_shape) { keepsakes().keeps_gradient = true; }
-    bool is_leaf() const override { return true; }
+    bool is_leaf() const override { return true; }  ///< true
 };
 
 /// Some inputs of an operation and the rule that gives their gradients. Refers to the inputs: it is made where it is recorded.
 template <std::size_t N, class F>
 struct Rule {
-    std::span<const Tensor, N> inputs;
-    F f;
+    std::span<const Tensor, N> inputs;  ///< whose gradients the rule gives
+    F f;                                ///< f(dy) or f(dy, y)
 };
 
 /// The rule of one input: f(dy) or f(dy, y) returns dx, built from differentiable operations.

@@ -20,6 +20,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// The numbers of C++ itself, of any size.
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
@@ -75,6 +76,10 @@ struct Nested {
 
 }  // namespace detail
 
+/// An array of numbers with a shape, its gradient, and the operation that made it: a handle, copied at the cost of a pointer.
+///
+/// Copies are the same tensor. The value is contiguous and row-major, in Scalar; it is shared by `reshape` and `detach`. What needs a
+/// value throws ValueError for an undefined tensor.
 class Tensor {
 public:
     /// An undefined tensor, false in a condition: "no bias", "no gradient yet".
@@ -94,17 +99,17 @@ public:
     /// Copies `values`, row-major. Throws ShapeError if their number does not fit the shape.
     static Tensor from_values(std::span<const Scalar> values, const Shape& shape);
 
-    explicit operator bool() const { return static_cast<bool>(body_); }
-    bool defined() const { return static_cast<bool>(body_); }
+    explicit operator bool() const { return static_cast<bool>(body_); }  ///< whether it is defined
+    bool defined() const { return static_cast<bool>(body_); }            ///< whether it is a tensor at all
 
-    // The value
+    /// @name The value
+    /// @{
 
-    // Everything that needs a value throws ValueError for an undefined tensor.
-    const Shape& shape() const { return body().shape; }
-    Index dim() const { return body().shape.rank(); }
+    const Shape& shape() const { return body().shape; }  ///< the extents, outermost first
+    Index dim() const { return body().shape.rank(); }    ///< the number of axes
     /// The extent of an axis; negative axes count from the end. Throws IndexError.
     Index size(Index axis) const;
-    Index numel() const { return body().storage->numel; }
+    Index numel() const { return body().storage->numel; }  ///< the number of elements
 
     /// The elements, row-major. Throws GradError inside a rule whose operation was recorded before their last change in place.
     const Scalar* data() const {
@@ -113,6 +118,7 @@ public:
             detail::throw_changed_in_place();
         return storage.data();
     }
+    /// The elements, row-major; throws as data().
     std::span<const Scalar> values() const { return {data(), static_cast<std::size_t>(numel())}; }
 
     /// A copy as an xtensor array.
@@ -130,22 +136,27 @@ public:
     Scalar operator()(I... position) const {
         return at(Shape{static_cast<Index>(position)...});
     }
+    /// The same at a position in a list. Throws IndexError.
     Scalar at(const Shape& position) const;
 
-    // Changes in place: not recorded, seen by every tensor that shares the value, detected by rules that needed the old one.
-    // Throw GradError for a tensor that requires grad while grad mode is on.
+    /// @}
+    /// @name Changes in place
+    /// Not recorded, seen by every tensor that shares the value, detected by rules that needed the old one. All throw GradError for a
+    /// tensor that requires grad while grad mode is on.
+    /// @{
 
     Tensor& copy_(const Tensor& source);                ///< x = source; throws ShapeError unless the shapes are equal
     Tensor& fill_(Real value);                          ///< x = value
     Tensor& zero_() { return fill_(0); }                ///< x = 0
     Tensor& add_(const Tensor& other, Real alpha = 1);  ///< x = x + α other, of the same shape
     Tensor& mul_(Real factor);                          ///< x = factor x
-    /// The elements, to be written; counts as one change.
-    Scalar* mutable_data();
+    Scalar* mutable_data();                             ///< the elements, to be written; counts as one change
 
-    // Gradients
+    /// @}
+    /// @name Gradients
+    /// @{
 
-    bool requires_grad() const { return body_ && body_->node; }
+    bool requires_grad() const { return body_ && body_->node; }  ///< whether gradients flow to it
     /// Makes this a leaf that gathers a gradient, or stops it. Throws GradError for the result of a recorded operation.
     Tensor& requires_grad_(bool wanted = true);
     /// Whether no recorded operation made this tensor.
@@ -155,6 +166,7 @@ public:
     /// Replaces the gradient, by a copy if somebody else holds it; an undefined one clears it. Throws ShapeError, or GradError
     /// where no gradient can be kept.
     void set_grad(Tensor gradient);
+    /// Clears the gradient; nothing happens where none can be.
     void zero_grad() {
         if (requires_grad()) set_grad({});
     }
@@ -162,6 +174,7 @@ public:
     Tensor& retain_grad();
     /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError.
     Index register_hook(GradientHook hook);
+    /// Takes a hook away, by its number.
     void remove_hook(Index number);
     /// Names this tensor for those who look at the tape (study/); nothing depends on names.
     Tensor& set_name(std::string name);
@@ -175,13 +188,17 @@ public:
     /// `seed` is dL/dL, of this tensor's shape; a tensor of one element needs none. Throws GradError if nothing was recorded, for
     /// a larger tensor without a seed, and for a graph that an earlier sweep has freed; ShapeError for a wrong seed.
     void backward(const Tensor& seed, BackwardOptions options) const;
+    /// The same with the default options.
     template <std::convertible_to<Tensor> T>  // so that braces alone mean options
     void backward(const T& seed) const {
         backward(seed, BackwardOptions());
     }
+    /// The same from a tensor of one element.
     void backward(BackwardOptions options = {}) const { backward(Tensor(), options); }
 
-    // For operations
+    /// @}
+    /// @name For operations
+    /// @{
 
     /// An uninitialised tensor, to be filled through `raw()`.
     static Tensor empty(const Shape& shape);
@@ -193,9 +210,10 @@ public:
     }
     /// The elements of a tensor under construction; unlike mutable_data, does not count as a change.
     Scalar* raw() { return body().storage->data(); }
-    const Ref<Storage>& storage() const { return body().storage; }
+    const Ref<Storage>& storage() const { return body().storage; }  ///< the memory of the value
+    /// Of the operation that made it, or a leaf; null if no gradient is wanted.
     const Ref<Node>& node() const { return body().node; }
-    void set_node(Ref<Node> node) { body_->node = std::move(node); }
+    void set_node(Ref<Node> node) { body_->node = std::move(node); }  ///< makes it the result of an operation; `record` does it
     /// How many handles of this tensor there are; 0 for an undefined one.
     int count_handles() const { return body_ ? body_->owners.load(std::memory_order_relaxed) : 0; }
     /// Whether this is the only handle of the tensor; others may still share its memory.
@@ -206,6 +224,8 @@ public:
     const void* identity() const { return body_.get(); }
     /// Whether both are handles of the same tensor.
     bool is(const Tensor& other) const { return body_ == other.body_; }
+
+    /// @}
 
 private:
     static Tensor full_of(const Shape& shape, Scalar value);

@@ -9,9 +9,10 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How a pass over data is cut and shuffled.
 struct ShuffledBatchesOptions {
-    bool drop_last = false;  ///< leave out the last batch where it would be smaller than the others
-    Generator* generator = &default_generator();
+    bool drop_last = false;                       ///< leave out the last batch where it would be smaller than the others
+    Generator* generator = &default_generator();  ///< of the order
 };
 
 /// The numbers 0 to count − 1, each once, in random order, as batches [B] of rows for index_select: one pass over some data.
@@ -21,19 +22,24 @@ struct ShuffledBatchesOptions {
 /// Throws ValueError for a negative count or a batch_size below 1.
 std::vector<Ids> shuffled_batches(Index count, Index batch_size, const ShuffledBatchesOptions& options = {});
 
-enum class Side { left, right };
+/// An end of a sequence.
+enum class Side {
+    left,  ///< before its first id
+    right  ///< behind its last
+};
 
+/// What sequences are filled up with, and where.
 struct PadOptions {
-    Id pad_id = 0;
-    Side side =
-        Side::right;  ///< where the padding goes; left, so that every sequence ends in the last column, to be gone on with
+    Id pad_id = 0;  ///< the id that fills up
+    /// Where the padding goes; left, so that every sequence ends in the last column, to be gone on with.
+    Side side = Side::right;
 };
 
 /// Sequences in one array, as long as the longest.
 struct PaddedSequences {
-    Ids ids;                     // [B, T]
-    std::vector<Index> lengths;  // [B]
-    Side side = Side::right;
+    Ids ids;                     ///< [B, T]
+    std::vector<Index> lengths;  ///< [B], without the padding
+    Side side = Side::right;     ///< where the padding is
 
     /// True where ids are no padding: lengths(...) for padding on the right, else keys(...).
     AttentionMask mask() const;
@@ -44,7 +50,7 @@ PaddedSequences pad_sequences(std::span<const std::vector<Id>> sequences, const 
 
 /// Pieces of a long sequence, and at each place what comes next.
 struct TokenWindows {
-    Ids inputs, targets;  // [B, T]: targets[b, t] follows inputs[b, t]
+    Ids inputs, targets;  ///< [B, T]: targets[b, t] follows inputs[b, t]
 };
 
 /// The windows of `length` ids that begin at `starts` [B].

@@ -15,9 +15,10 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// Two neighbouring symbols, each in [0, 2^32).
 using SymbolPair = std::pair<Id, Id>;
 
+/// A word to learn pairs from.
 struct CountedWord {
-    std::vector<Id> symbols;
-    Index count;  ///< how often the word stands in the text
+    std::vector<Id> symbols;  ///< of the word, in order
+    Index count;              ///< how often the word stands in the text
 };
 
 /// Joins the most frequent pair of neighbours everywhere, and again, at most `count` times; returns the pairs in that order.
@@ -29,6 +30,7 @@ std::vector<SymbolPair> learn_merges(std::vector<CountedWord> words, Index count
 /// Learned pairs, to be applied in the order of learning.
 class Merges {
 public:
+    /// No pair.
     Merges() = default;
 
     /// Adds the next pair, and the symbol that it becomes. Returns false, and adds nothing, for a pair that was added before.

@@ -43,6 +43,7 @@ struct BytePairFiles {
 
 }  // namespace detail
 
+/// What the vocabulary of a trained tokenizer holds.
 struct BytePairTokenizerOptions {
     Index vocab_size;                              ///< at most; fewer where no pair comes twice any more
     std::vector<std::string> special_tokens = {};  ///< they get the ids 0, 1, ...; in the texts they are cut out

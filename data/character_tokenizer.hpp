@@ -7,6 +7,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// What a vocabulary of characters holds beside them.
 struct CharacterTokenizerOptions {
     std::vector<std::string> special_tokens = {};  ///< they get the ids 0, 1, ...
     bool byte_fallback = false;  ///< 256 ids for the bytes follow, and a character that is not known is written as its bytes

@@ -10,11 +10,12 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How a text is read.
 struct EncodeOptions {
-    bool special_tokens =
-        false;  ///< the names of special tokens in the text become those tokens, and are no text like any other
+    bool special_tokens = false;  ///< names of special tokens in the text become those tokens, and are no text like any other
 };
 
+/// How ids are written.
 struct DecodeOptions {
     bool skip_special_tokens = false;  ///< they are left out, and do not become their names
 };
@@ -41,18 +42,24 @@ public:
 protected:
     /// Special tokens get the first ids. Throws ValueError for an empty name and for two of one name.
     explicit Tokenizer(const std::vector<std::string>& special_tokens);
+    /// @{
+    /// Copied and moved by the kinds of tokenizers alone.
     Tokenizer() = default;
     Tokenizer(const Tokenizer&) = default;
     Tokenizer(Tokenizer&&) = default;
     Tokenizer& operator=(const Tokenizer&) = default;
     Tokenizer& operator=(Tokenizer&&) = default;
+    /// @}
 
     /// Appends the ids of a text in which no special token is meant.
     virtual void encode_text(std::string_view text, std::vector<Id>& ids) const = 0;
     /// Adds the next id, which stands for these bytes.
     Id add_piece(std::string bytes);
+    /// Adds the next id, as a special token of that name.
     Id add_special_token(std::string name);
+    /// The bytes of an id, or the name of a special token. Throws IndexError.
     const std::string& piece(Id id) const;
+    /// Whether an id is that of a special token.
     bool is_special(Id id) const;
 
 private:

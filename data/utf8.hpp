@@ -10,8 +10,9 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// A character of a UTF-8 text.
 struct CodePoint {
-    char32_t value;
+    char32_t value;      ///< its number in Unicode
     std::size_t length;  ///< in bytes
 };
 

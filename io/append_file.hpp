@@ -12,14 +12,19 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// loses none.
 class AppendFile {
 public:
-    enum class Existing { replaced, kept, refused };
+    /// What becomes of a file that is there.
+    enum class Existing {
+        replaced,  ///< the file begins empty
+        kept,      ///< pieces go behind what it holds
+        refused    ///< it is an error
+    };
 
     /// Throws FileError for a file that cannot be written, or is there and to be refused.
     explicit AppendFile(const std::string& path, Existing existing = Existing::replaced);
 
     /// Appends a piece, as a whole or not at all. Throws FileError.
     void append(std::string_view piece);
-    const std::string& path() const { return path_; }
+    const std::string& path() const { return path_; }  ///< as it was given
 
 private:
     std::string path_;

@@ -43,10 +43,10 @@ LoadReport load_model(const std::string& path, Module& model, LoadOptions option
 /// "optimizer.encoder.weight.exp_avg".
 class Checkpoint {
 public:
-    Checkpoint();
+    Checkpoint();  ///< the default random stream alone, as "random"
 
-    // All throw ValueError for a name that is empty, has a dot, or is taken.
-
+    /// @{
+    /// Adds a part under a name. Throws ValueError for a name that is empty, has a dot, or is taken.
     void add(const std::string& name, Module& model);
     void add(const std::string& name, Optimizer& optimizer);
     void add(const std::string& name, Schedule& schedule);
@@ -55,6 +55,7 @@ public:
     void add(const std::string& name, Generator& generator);
     void add(const std::string& name, Index& number);
     void add(const std::string& name, Real& number);
+    /// @}
 
     /// Writes all parts, in the number type of the library, with texts of the user's own. Whoever reads the path finds the old
     /// checkpoint or the new one, never a part. Throws FileError, StateError as ExponentialMovingAverage::state_dict, and ValueError

@@ -16,8 +16,10 @@ std::uint16_t to_f16(Real value);
 /// The nearest BF16, of two the even one; beyond the largest infinity, of NaN a NaN.
 std::uint16_t to_bf16(Real value);
 
+/// @{
 /// The number, exactly.
 float from_f16(std::uint16_t bits);
 float from_bf16(std::uint16_t bits);
+/// @}
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -17,14 +17,17 @@ class MappedFile {
 public:
     /// Throws FileError for what cannot be read, and for folders, devices and pipes.
     explicit MappedFile(const std::string& path);
+    /// @{
+    /// Takes what the other maps.
     MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
     MappedFile& operator=(MappedFile&& other) noexcept {
         std::swap(bytes_, other.bytes_);
         return *this;
     }
+    /// @}
     ~MappedFile();
 
-    std::string_view bytes() const { return bytes_; }
+    std::string_view bytes() const { return bytes_; }  ///< all of it
 
 private:
     std::string_view bytes_;

@@ -8,9 +8,10 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
-/// Writes a tensor as `numpy.save` does, in the number type of the library, or ids as int64. The file is written as a whole or not
-/// at all. Throws FileError.
+/// Writes a tensor as `numpy.save` does, in the number type of the library. The file is written as a whole or not at all. Throws
+/// FileError.
 void save_npy(const std::string& path, const Tensor& tensor);
+/// The same of ids, as int64.
 void save_npy(const std::string& path, const Ids& ids);
 
 /// Reads what `numpy.save` wrote: floating point, integers and bool, of any byte order, in C or Fortran order, converted to the number

@@ -19,11 +19,11 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// The number types of the format. Those from F8_E5M2 on can be in a file but are not converted.
 // clang-format off
 enum class Dtype : std::uint8_t {
-    F64, F32, F16, BF16,
-    I64, I32, I16, I8,
-    U64, U32, U16, U8,
-    BOOL,
-    F8_E5M2, F8_E4M3, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F6_E2M3, F6_E3M2, F4, C64
+    F64, F32, F16, BF16,  ///< floating point: IEEE 754's, and the upper half of a float
+    I64, I32, I16, I8,    ///< signed integers
+    U64, U32, U16, U8,    ///< unsigned integers
+    BOOL,                 ///< a byte, 0 or 1
+    F8_E5M2, F8_E4M3, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F6_E2M3, F6_E3M2, F4, C64  ///< narrow floating point, complex numbers
 };
 // clang-format on
 
@@ -37,10 +37,10 @@ inline constexpr Dtype native_dtype = sizeof(Scalar) == 8 ? Dtype::F64 : Dtype::
 
 /// An array in a file.
 struct StoredTensor {
-    std::string name;
-    Dtype dtype = native_dtype;
-    Shape shape;
-    std::string_view bytes;  ///< as they are in the file, aligned to nothing
+    std::string name;            ///< in the file
+    Dtype dtype = native_dtype;  ///< of the elements
+    Shape shape;                 ///< at most 8 axes
+    std::string_view bytes;      ///< as they are in the file, aligned to nothing
 };
 
 /// An open file: what is in it is known at once, and each array is read when it is asked for.
@@ -58,8 +58,8 @@ public:
     const std::vector<StoredTensor>& entries() const { return entries_; }
     /// The texts of `__metadata__`.
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
-    bool has(std::string_view name) const { return find(name) != nullptr; }
-    /// Throws FileError where there is no such name.
+    bool has(std::string_view name) const { return find(name) != nullptr; }  ///< whether there is an array of that name
+    /// An array by its name. Throws FileError where there is none.
     const StoredTensor& at(std::string_view name) const;
 
     /// An array in the number type of the library: floating point of 16 bits or more, integers and BOOL. Throws FileError as at(), and
@@ -83,9 +83,10 @@ private:
     std::map<std::string, std::string> metadata_;
 };
 
+/// Integers with a name.
 struct NamedIds {
-    std::string name;
-    Ids ids;
+    std::string name;  ///< in the file
+    Ids ids;           ///< of any shape
 };
 
 /// What else goes into a file.

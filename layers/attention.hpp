@@ -10,15 +10,16 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// What a MultiHeadAttention has beside its width and its number of heads.
 struct MultiHeadAttentionOptions {
     Real dropout = 0;        ///< of the attention weights, in training
     bool bias = true;        ///< in all four projections
     Index kdim = 0;          ///< width of the keys; 0 means embed_dim
     Index vdim = 0;          ///< width of the values; 0 means embed_dim
     Index num_kv_heads = 0;  ///< heads of keys and values, each shared by several of the queries; 0: num_heads
-    std::optional<RotaryOptions> rotary =
-        {};              ///< turns queries and keys by their positions; the last query stands at the last key
-    bool alibi = false;  ///< subtracts a slope times the distance from the scores; AttentionMask::alibi
+    /// Turns queries and keys by their positions; the last query stands at the last key.
+    std::optional<RotaryOptions> rotary = {};
+    bool alibi = false;                         ///< subtracts a slope times the distance from the scores; AttentionMask::alibi
     Index window_left = -1, window_right = -1;  ///< how far a query sees to either side, −1 for all; AttentionMask::window
     Real softcap = 0;                           ///< c > 0 bounds the scores to ±c
     std::optional<Real> scale = {};             ///< of the scores; 1/√D if not given
@@ -30,12 +31,16 @@ struct MultiHeadAttentionOptions {
 /// query [B, Tq, E], key [B, Tk, kdim], value [B, Tk, vdim] → [B, Tq, E]. The projections start Xavier uniform, each on its own
 /// matrix, their biases as 0.
 struct MultiHeadAttention : Module {
-    Linear q_proj, k_proj, v_proj, out_proj;  // E → E, kdim → Hkv D, vdim → Hkv D, E → E
-    Index num_heads, num_kv_heads;
-    Real dropout, softcap;
-    std::optional<Real> scale;
-    AttentionMask own_mask;  // window and ALiBi, beside the mask of a call
-    std::optional<RotaryEmbedding> rotary;
+    Linear q_proj;                          ///< E → E
+    Linear k_proj;                          ///< kdim → Hkv D
+    Linear v_proj;                          ///< vdim → Hkv D
+    Linear out_proj;                        ///< E → E
+    Index num_heads, num_kv_heads;          ///< H and Hkv, of queries and of keys and values
+    Real dropout;                           ///< of the attention weights, in training
+    Real softcap;                           ///< the bound of the scores, 0 for none
+    std::optional<Real> scale;              ///< of the scores; 1/√D if not given
+    AttentionMask own_mask;                 ///< window and ALiBi, beside the mask of a call
+    std::optional<RotaryEmbedding> rotary;  ///< of queries and keys, if they turn
 
     /// Throws ValueError unless num_heads divides embed_dim and num_kv_heads divides num_heads, and for a dropout outside [0, 1].
     MultiHeadAttention(Index embed_dim, Index num_heads, const MultiHeadAttentionOptions& options = {});
@@ -44,10 +49,13 @@ struct MultiHeadAttention : Module {
     Tensor forward(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionMask& mask = {}) const;
     /// Self-attention.
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, x, x, mask); }
+    /// @{
+    /// The same as forward.
     Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionMask& mask = {}) const {
         return forward(query, key, value, mask);
     }
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    /// @}
 
     /// The output [B, Tq, E] with the weights: [B, H, Tq, Tk] per head, or [B, Tq, Tk] as the mean over the heads. Takes memory
     /// for all weights, which `forward` does not.

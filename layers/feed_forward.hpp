@@ -9,9 +9,10 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// FFN(x) = W₂ dropout(f(W₁ x + b₁)) + b₂: [..., E] → [..., E]  (Vaswani et al. 2017, section 3.3, with f = relu).
 struct FeedForward : Layer {
-    Linear linear1, linear2;  // E → hidden → E
-    Dropout dropout;
-    Activation activation;
+    Linear linear1;         ///< E → hidden
+    Linear linear2;         ///< hidden → E
+    Dropout dropout;        ///< between them
+    Activation activation;  ///< f, before the dropout
 
     /// Throws ValueError for extents below 1 and a probability outside [0, 1].
     FeedForward(Index embed_dim, Index hidden_dim, Real dropout_p = 0, Activation f = relu)

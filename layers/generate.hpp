@@ -14,6 +14,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// The ids of one sequence.
 using TokenSequence = std::vector<Id>;
 
 /// A model that reads a batch of sequences piece by piece, and remembers.
@@ -22,6 +23,7 @@ struct StepModel {
     std::function<void(const Ids& rows)> reorder;   ///< sequence i becomes what sequence rows[i] was; for any number of rows
 };
 
+/// Where generated sequences end.
 struct GenerateOptions {
     Index max_length = 100;  ///< the most tokens that are written
     Id end = no_id;          ///< the token that ends a sequence; without one all have max_length tokens
@@ -31,11 +33,12 @@ struct GenerateOptions {
 /// each row, without prompt and end. Throws ShapeError, also for logits of another shape, and ValueError, also for logits of NaN.
 std::vector<TokenSequence> greedy_decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options = {});
 
+/// How the next token is drawn.
 struct SampleOptions {
     Real temperature = 1;  ///< logits are divided by it; 0 takes the likeliest
     Index top_k = 0;       ///< draw among the k likeliest tokens; 0 for all
     Real top_p = 1;        ///< draw among the likeliest tokens that hold this share of all probability (Holtzman et al. 2020)
-    Generator* generator = &default_generator();
+    Generator* generator = &default_generator();  ///< of the draws
 };
 
 /// The same with tokens drawn from softmax(logits / temperature), cut to the likeliest. Throws ValueError for a temperature below
@@ -43,8 +46,9 @@ struct SampleOptions {
 std::vector<TokenSequence> sample_decode(const StepModel& model, const Ids& prompt, const GenerateOptions& options = {},
                                          const SampleOptions& sampling = {});
 
+/// How wide beam search is, and how it compares sequences of different lengths.
 struct BeamOptions {
-    Index beams = 4;
+    Index beams = 4;            ///< how many sequences are kept at each step
     Real length_penalty = 0.6;  ///< α of ((5 + length) / 6)^α, which log-probabilities are divided by (Wu et al. 2016)
 };
 

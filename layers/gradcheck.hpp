@@ -27,9 +27,11 @@ GradcheckReport gradcheck(Layer& layer, const Tensor& x, const GradcheckOptions&
 GradcheckReport gradcheck(Module& module, const std::function<Tensor()>& run, const std::vector<Tensor>& inputs,
                           const GradcheckOptions& options = {});
 
+/// @{
 /// The same for the second derivatives.
 GradcheckReport gradgradcheck(Layer& layer, const Tensor& x, const GradcheckOptions& options = {});
 GradcheckReport gradgradcheck(Module& module, const std::function<Tensor()>& run, const std::vector<Tensor>& inputs,
                               const GradcheckOptions& options = {});
+/// @}
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -8,9 +8,9 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::init {
 
-Tensor constant_(Tensor x, Real value);
-Tensor zeros_(Tensor x);
-Tensor ones_(Tensor x);
+Tensor constant_(Tensor x, Real value);  ///< `value` everywhere
+Tensor zeros_(Tensor x);                 ///< 0 everywhere
+Tensor ones_(Tensor x);                  ///< 1 everywhere
 /// U[low, high)
 Tensor uniform_(Tensor x, Real low = 0, Real high = 1, Generator& generator = default_generator());
 /// N(mean, std²)

@@ -9,16 +9,17 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 ///
 /// All rows are of one length: shorter prompts are padded at the front, and the padding masked with AttentionMask::keys.
 struct KeyValueCache {
-    Tensor keys;    // [B, Hkv, capacity, D]
-    Tensor values;  // [B, Hkv, capacity, Dv]
-    Index length = 0;
+    Tensor keys;       ///< [B, Hkv, capacity, D]
+    Tensor values;     ///< [B, Hkv, capacity, Dv]
+    Index length = 0;  ///< how many positions are taken
 
+    /// No cache: without memory, for a variable that gets one later.
     KeyValueCache() = default;
     /// Takes all the memory that it will need. Throws ValueError for negative extents.
     KeyValueCache(Index batch, Index kv_heads, Index capacity, Index head_dim, Index value_dim);
 
-    Index batch() const { return keys.size(0); }
-    Index capacity() const { return keys.size(2); }
+    Index batch() const { return keys.size(0); }     ///< B, how many sequences there are
+    Index capacity() const { return keys.size(2); }  ///< how many positions there is room for
 
     /// Takes in k [B, Hkv, T, D] and v [B, Hkv, T, Dv] behind those that are there.
     ///

@@ -7,7 +7,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// y = x Wᵀ + b: [..., in] → [..., out]; W and b start as U(±1/√in).
 struct Linear : Layer {
-    Tensor weight, bias;  // [out, in], [out] or undefined
+    Tensor weight;  ///< W [out, in]
+    Tensor bias;    ///< b [out], or undefined
 
     /// Throws ValueError for extents below 1.
     Linear(Index in, Index out, bool with_bias = true);

@@ -20,9 +20,12 @@ struct Module;
 /// A walk over the members of a module, depth first, with their full names ("encoder.layers.0.norm1.weight").
 class Visitor {
 public:
+    /// Is called with each tensor and its full name.
     using OnTensor = std::function<void(const std::string& name, Tensor& tensor)>;
+    /// Is called with each module and its full name, before what is in it.
     using OnModule = std::function<void(const std::string& name, Module& module)>;
 
+    /// A walk that calls these; a module's own name is not known to it.
     explicit Visitor(OnTensor on_tensor, OnModule on_module = {})
         : on_tensor_(std::move(on_tensor)), on_module_(std::move(on_module)) {}
 
@@ -42,6 +45,7 @@ private:
     std::string prefix_;
 };
 
+/// What load_state_dict accepts.
 struct LoadOptions {
     bool strict = true;  ///< every name must be there and known
 };
@@ -71,6 +75,7 @@ struct Module {
 
     /// The tensors that require grad, each once even if it is used in several places, with the first of its names.
     NamedTensors named_parameters();
+    /// The same without the names.
     std::vector<Tensor> parameters();
     /// How many numbers the parameters hold.
     Index num_parameters();
@@ -79,7 +84,7 @@ struct Module {
     void zero_grad();
     /// Sets the mode of this module and all inside it.
     void train(bool on = true);
-    void eval() { train(false); }
+    void eval() { train(false); }  ///< for use: no dropout
 
     /// Copies of all tensors by name; tied ones under each of their names.
     NamedTensors state_dict();
@@ -94,12 +99,15 @@ struct Module {
 ///
 /// It stands for the full name of the module in the model that is observed. A Layer that is called as `layer(x)` has it already.
 struct ModuleScope : Scope {
+    /// Enters the scope of a module.
     explicit ModuleScope(const Module& module, Place place = Place::current()) : Scope(&module, typeid(module), place) {}
 };
 
 /// A module from one tensor to one tensor.
 struct Layer : Module {
+    /// The output for x. Throws what its operations throw.
     virtual Tensor forward(const Tensor& x) const = 0;
+    /// The same as forward, as a scope of its own.
     Tensor operator()(const Tensor& x) const {
         const ModuleScope scope(*this);
         return forward(x);
@@ -109,9 +117,11 @@ struct Layer : Module {
 /// The tree of a module: names, types, shapes and parameter counts.
 std::ostream& operator<<(std::ostream& out, const Module& module);
 
+/// @{
 /// The name of a module's type, without namespaces.
 std::string type_name(const Module& module);
 std::string type_name(const std::type_info& type);
+/// @}
 
 /// A new uninitialised parameter, for the functions in init.hpp to fill.
 Tensor make_parameter(const Shape& shape);

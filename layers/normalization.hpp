@@ -9,9 +9,9 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// y = (x − mean) / √(var + ε) · w + b over the last axes, biased variance; w starts as 1, b as 0. (Ba et al. 2016)
 struct LayerNorm : Layer {
-    Shape shape;          // of the axes it normalises
-    Tensor weight, bias;  // of that shape, or undefined
-    Real eps;
+    Shape shape;          ///< of the axes it normalises
+    Tensor weight, bias;  ///< w and b, of that shape, or undefined
+    Real eps;             ///< ε
 
     /// `normalized_shape` is the extent of the last axis, or the last extents as Shape{...}. Throws ValueError for an extent below 1
     /// and for eps < 0.
@@ -22,9 +22,9 @@ struct LayerNorm : Layer {
 
 /// y = x / √(mean(x²) + ε) · w over the last axes; w starts as 1. (Zhang and Sennrich 2019)
 struct RMSNorm : Layer {
-    Shape shape;    // of the axes it normalises
-    Tensor weight;  // of that shape, or undefined
-    Real eps;
+    Shape shape;    ///< of the axes it normalises
+    Tensor weight;  ///< w, of that shape, or undefined
+    Real eps;       ///< ε
 
     /// `normalized_shape` is the extent of the last axis, or the last extents as Shape{...}. Throws ValueError for an extent below 1
     /// and for eps < 0.

@@ -12,7 +12,7 @@ Tensor sinusoidal_positions(Index length, Index embed_dim, Index first = 0);
 
 /// y = x + PE: [B, T, E] → [B, T, E], with positions that count from `first`.
 struct SinusoidalPositionalEncoding : Layer {
-    Tensor table;  // [max_length, E], not a parameter
+    Tensor table;  ///< PE [max_length, E], not a parameter
 
     /// Positions up to max_length are computed once; later ones when they are needed.
     explicit SinusoidalPositionalEncoding(Index embed_dim, Index max_length = 1024);
@@ -20,6 +20,7 @@ struct SinusoidalPositionalEncoding : Layer {
     /// Throws ShapeError unless x is [B, T, E].
     Tensor forward(const Tensor& x, Index first) const;
     using Layer::operator();
+    /// The same as forward, as a scope of its own.
     Tensor operator()(const Tensor& x, Index first) const {
         const ModuleScope scope(*this);
         return forward(x, first);
@@ -29,13 +30,15 @@ struct SinusoidalPositionalEncoding : Layer {
 
 /// y = x + W[first : first + T]: [B, T, E] → [B, T, E], with a learned vector for each position, started as N(0, 0.02²).
 struct LearnedPositionalEncoding : Layer {
-    Tensor weight;  // [max_length, E]
+    Tensor weight;  ///< W [max_length, E]
 
+    /// Throws ValueError for extents below 1.
     LearnedPositionalEncoding(Index embed_dim, Index max_length);
     Tensor forward(const Tensor& x) const override { return forward(x, 0); }
     /// Throws ShapeError unless x is [B, T, E], IndexError for positions from max_length on.
     Tensor forward(const Tensor& x, Index first) const;
     using Layer::operator();
+    /// The same as forward, as a scope of its own.
     Tensor operator()(const Tensor& x, Index first) const {
         const ModuleScope scope(*this);
         return forward(x, first);
@@ -43,6 +46,7 @@ struct LearnedPositionalEncoding : Layer {
     void visit(Visitor& v) override { v("weight", weight); }
 };
 
+/// Which elements turn, and how fast.
 struct RotaryOptions {
     Index dim = 0;                                 ///< how many elements of a head turn, an even number; 0 for all
     Real base = 10000;                             ///< the slowest pair turns by about 1/base a position
@@ -53,8 +57,8 @@ struct RotaryOptions {
 /// Pair i of the elements of a query or key turns by pos / scaling · base^(−2i/R), pos = first, first + 1, ...: [B, H, T, D] →
 /// [B, H, T, D], so that scores depend on distances alone (Su et al. 2021; scaling: Chen et al. 2023).
 struct RotaryEmbedding : Layer {
-    Tensor cos, sin;  // [max_length, R/2], not parameters
-    RotaryOptions options;
+    Tensor cos, sin;        ///< of the angles [max_length, R/2], not parameters
+    RotaryOptions options;  ///< as they were given
 
     /// Positions up to max_length are computed once; later ones when they are needed. Throws ValueError unless the elements that
     /// turn are an even number of at most head_dim, and for a base or a scaling that is not above 0.
@@ -64,6 +68,7 @@ struct RotaryEmbedding : Layer {
     /// negative position or an axis that x has not before D.
     Tensor forward(const Tensor& x, Index first, Index time_axis = -2) const;
     using Layer::operator();
+    /// The same as forward, as a scope of its own.
     Tensor operator()(const Tensor& x, Index first) const {
         const ModuleScope scope(*this);
         return forward(x, first);

@@ -16,16 +16,16 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// The sizes and choices of a Transformer; the defaults are the paper's base model.
 struct TransformerOptions {
-    Index embed_dim = 512;
-    Index num_heads = 8;
-    Index num_encoder_layers = 6;
-    Index num_decoder_layers = 6;
-    Index feedforward_dim = 2048;
-    Real dropout = 0.1;  ///< of attention weights, inside the feed-forward network and of each sublayer's output
-    Activation activation = relu;
-    bool norm_first = false;  ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
-    Real layer_norm_eps = 1e-5;
-    Index num_kv_heads = 0;                    ///< of the self-attention: heads of keys and values, 0 for num_heads
+    Index embed_dim = 512;         ///< E, the width of the model; d_model in the paper
+    Index num_heads = 8;           ///< H, of every attention; they divide E
+    Index num_encoder_layers = 6;  ///< N of the encoder
+    Index num_decoder_layers = 6;  ///< N of the decoder
+    Index feedforward_dim = 2048;  ///< the width inside the feed-forward network; d_ff
+    Real dropout = 0.1;            ///< of attention weights, inside the feed-forward network and of each sublayer's output
+    Activation activation = relu;  ///< of the feed-forward network
+    bool norm_first = false;       ///< pre-norm x + f(norm(x)) instead of the paper's post-norm norm(x + f(x))
+    Real layer_norm_eps = 1e-5;    ///< ε of the norms
+    Index num_kv_heads = 0;        ///< of the self-attention: heads of keys and values, 0 for num_heads
     std::optional<RotaryOptions> rotary = {};  ///< of the self-attention: positions by rotation
     bool alibi = false;                        ///< of the self-attention: positions by a bias on the scores
     std::optional<bool> final_norm = {};       ///< a norm after the last layer of a stack; if not said, where norm_first
@@ -34,15 +34,19 @@ struct TransformerOptions {
 /// Self-attention and a feed-forward network, each with dropout, residual and norm: [B, T, E] → [B, T, E]
 /// (Vaswani et al. 2017, section 3.1).
 struct TransformerEncoderLayer : Module {
-    MultiHeadAttention self_attention;
-    FeedForward feed_forward;
-    LayerNorm norm1, norm2;
-    Dropout dropout;
-    bool norm_first;
+    MultiHeadAttention self_attention;  ///< the first sublayer
+    FeedForward feed_forward;           ///< the last sublayer
+    LayerNorm norm1, norm2;             ///< one a sublayer, in their order
+    Dropout dropout;                    ///< of each sublayer's output
+    bool norm_first;                    ///< whether the norm comes before the sublayer
 
+    /// Throws ValueError for sizes that do not fit.
     explicit TransformerEncoderLayer(const TransformerOptions& options = {});
+    /// @{
+    /// The output for x [B, T, E] under a mask. Throws ShapeError.
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    /// @}
     /// Positions x [B, T, E] that go on from those in the cache; MultiHeadAttention says more.
     Tensor forward(const Tensor& x, KeyValueCache& cache, const AttentionMask& mask = AttentionMask::causal()) const;
     void visit(Visitor& v) override;
@@ -58,27 +62,31 @@ struct DecoderLayerCache {
     KeyValueCache memory;  ///< of the encoder's output
 };
 
-/// Where a decoder layer looked: weights [B, H, Tt, Tt] and [B, H, Tt, Ts].
+/// The output of a decoder layer, and where it looked: at the target, and at the memory.
 struct DecoderLayerResult {
-    Tensor output, self_weights, memory_weights;
+    Tensor output, self_weights, memory_weights;  ///< [B, Tt, E]; weights [B, H, Tt, Tt] and [B, H, Tt, Ts]
 };
 
 /// Self-attention, attention to the encoder's output (`memory`) and a feed-forward network, each with dropout, residual and norm:
 /// x [B, Tt, E], memory [B, Ts, E] → [B, Tt, E]  (Vaswani et al. 2017, section 3.1).
 struct TransformerDecoderLayer : Module {
-    MultiHeadAttention self_attention, cross_attention;
-    FeedForward feed_forward;
-    LayerNorm norm1, norm2, norm3;
-    Dropout dropout;
-    bool norm_first;
+    MultiHeadAttention self_attention, cross_attention;  ///< the first two sublayers: of the target, and to the memory
+    FeedForward feed_forward;                            ///< the last sublayer
+    LayerNorm norm1, norm2, norm3;                       ///< one a sublayer, in their order
+    Dropout dropout;                                     ///< of each sublayer's output
+    bool norm_first;                                     ///< whether the norm comes before the sublayer
 
+    /// Throws ValueError for sizes that do not fit.
     explicit TransformerDecoderLayer(const TransformerOptions& options = {});
+    /// @{
+    /// The output for a target x [B, Tt, E] and a memory [B, Ts, E] under masks of the target and the memory. Throws ShapeError.
     Tensor forward(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
                    const AttentionMask& memory_mask = {}) const;
     Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
                       const AttentionMask& memory_mask = {}) const {
         return forward(x, memory, self_mask, memory_mask);
     }
+    /// @}
     /// The same with the weights of both attentions.
     DecoderLayerResult forward_with_weights(const Tensor& x, const Tensor& memory,
                                             const AttentionMask& self_mask = AttentionMask::causal(),
@@ -98,12 +106,16 @@ private:
 
 /// `num_encoder_layers` encoder layers: [B, T, E] → [B, T, E]. With a causal mask it is a decoder-only language model's stack.
 struct TransformerEncoder : Module {
-    ModuleList<TransformerEncoderLayer> layers;
-    std::optional<LayerNorm> norm;
+    ModuleList<TransformerEncoderLayer> layers;  ///< the first reads the input
+    std::optional<LayerNorm> norm;               ///< after the last layer, if there is one
 
+    /// Throws ValueError for sizes that do not fit.
     explicit TransformerEncoder(const TransformerOptions& options = {});
+    /// @{
+    /// The output for x [B, T, E] under a mask. Throws ShapeError.
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }
+    /// @}
 
     /// A cache for every layer, for `batch` sequences of up to `capacity` positions.
     std::vector<KeyValueCache> make_cache(Index batch, Index capacity) const;
@@ -115,22 +127,27 @@ struct TransformerEncoder : Module {
 
 /// The output of a decoder [B, Tt, E], and the weights of each layer.
 struct DecoderResult {
-    Tensor output;
-    std::vector<Tensor> self_weights, memory_weights;  // [B, H, Tt, Tt], [B, H, Tt, Ts]
+    Tensor output;                       ///< [B, Tt, E]
+    std::vector<Tensor> self_weights;    ///< [B, H, Tt, Tt]
+    std::vector<Tensor> memory_weights;  ///< [B, H, Tt, Ts]
 };
 
 /// `num_decoder_layers` decoder layers: x [B, Tt, E], memory [B, Ts, E] → [B, Tt, E].
 struct TransformerDecoder : Module {
-    ModuleList<TransformerDecoderLayer> layers;
-    std::optional<LayerNorm> norm;
+    ModuleList<TransformerDecoderLayer> layers;  ///< the first reads the target
+    std::optional<LayerNorm> norm;               ///< after the last layer, if there is one
 
+    /// Throws ValueError for sizes that do not fit.
     explicit TransformerDecoder(const TransformerOptions& options = {});
+    /// @{
+    /// The output for a target x [B, Tt, E] and a memory [B, Ts, E] under masks of the target and the memory. Throws ShapeError.
     Tensor forward(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
                    const AttentionMask& memory_mask = {}) const;
     Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMask& self_mask = AttentionMask::causal(),
                       const AttentionMask& memory_mask = {}) const {
         return forward(x, memory, self_mask, memory_mask);
     }
+    /// @}
     /// The same with the weights of all attentions.
     DecoderResult forward_with_weights(const Tensor& x, const Tensor& memory,
                                        const AttentionMask& self_mask = AttentionMask::causal(),
@@ -146,6 +163,7 @@ struct TransformerDecoder : Module {
 
 /// Row i of all caches becomes what row rows[i] was; see KeyValueCache::reorder.
 void reorder(std::vector<KeyValueCache>& caches, const Ids& rows);
+/// The same of a decoder's caches.
 void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows);
 
 /// Who may attend to whom in a Transformer; the target is causal unless said otherwise.
@@ -157,15 +175,18 @@ struct TransformerMasks {
 
 /// Encoder and decoder: source [B, Ts, E], target [B, Tt, E] → [B, Tt, E]  (Vaswani et al. 2017, figure 1, without embeddings).
 struct Transformer : Module {
-    TransformerEncoder encoder;
-    TransformerDecoder decoder;
+    TransformerEncoder encoder;  ///< reads the source
+    TransformerDecoder decoder;  ///< reads the target and the encoder's output
 
     /// All matrices start Xavier uniform. Throws ValueError for sizes that do not fit.
     explicit Transformer(const TransformerOptions& options = {});
+    /// @{
+    /// The output for a source [B, Ts, E] and a target [B, Tt, E]. Throws ShapeError.
     Tensor forward(const Tensor& source, const Tensor& target, const TransformerMasks& masks = {}) const;
     Tensor operator()(const Tensor& source, const Tensor& target, const TransformerMasks& masks = {}) const {
         return forward(source, target, masks);
     }
+    /// @}
     void visit(Visitor& v) override;
 };
 

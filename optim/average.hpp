@@ -7,6 +7,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How fast an average forgets.
 struct AverageOptions {
     Real decay = 0.999;   ///< β, in [0, 1)
     bool warmup = false;  ///< min(β, (1 + n) / (10 + n)) at update n = 1, 2, ..., which soon forgets the first weights
@@ -14,8 +15,8 @@ struct AverageOptions {
 
 /// What an average remembers, as copies.
 struct AverageState {
-    Index updates = 0;
-    NamedTensors averages;
+    Index updates = 0;      ///< how often it was updated
+    NamedTensors averages;  ///< by the names of the parameters
 };
 
 /// a = β a + (1 − β) p of every parameter p, starting at its value when this is made  (Polyak and Juditsky 1992)
@@ -30,8 +31,8 @@ public:
     /// Keeps the averages in the parameters while it lives.
     class [[nodiscard]] Applied {
     public:
-        explicit Applied(ExponentialMovingAverage& average) : average_(average) { average_.swap(); }
-        ~Applied() { average_.swap(); }
+        explicit Applied(ExponentialMovingAverage& average) : average_(average) { average_.swap(); }  ///< swaps the averages in
+        ~Applied() { average_.swap(); }                                                               ///< and out again
         Applied(const Applied&) = delete;
         Applied& operator=(const Applied&) = delete;
 
@@ -39,20 +40,21 @@ public:
         ExponentialMovingAverage& average_;
     };
 
+    /// Begins with the parameters' present values.
     explicit ExponentialMovingAverage(const Parameters& parameters, AverageOptions options = {});
 
     /// Takes in the parameters' values, after a step of the optimizer. Throws StateError while the averages are swapped in.
     void update();
     /// Exchanges the parameters' values for the averages, or back, in place.
     void swap();
-    bool is_swapped() const { return is_swapped_; }
+    bool is_swapped() const { return is_swapped_; }  ///< whether the parameters hold the averages now
     /// The averages in the parameters until the guard goes out of scope. Throws StateError if they are swapped in already.
     Applied apply();
 
     /// The averages, by the names of their parameters; not copies.
     const NamedTensors& averages() const { return averages_; }
 
-    /// Throws StateError while the averages are swapped in.
+    /// A copy of the averages. Throws StateError while they are swapped in.
     AverageState state_dict() const;
     /// Takes over averages by their names. Throws StateError listing what differs, and then changes nothing.
     void load_state_dict(const AverageState& state);

@@ -5,6 +5,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// Which norm clip_grad_norm measures, and what it does with one that is no number.
 struct ClipOptions {
     Real norm_type = 2;               ///< p of the norm, (Σ |g|ᵖ)^(1/p); infinity is the largest |g|
     bool error_if_nonfinite = false;  ///< throw GradError for a total norm that is NaN or infinite

@@ -11,16 +11,20 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 ///
 /// Every step is as large as lr: choose it 3 to 10 times smaller than for AdamW, and λ as much larger.
 struct LionRule {
-    Real lr = 1e-4;
-    std::array<Real, 2> betas = {0.9, 0.99};
-    Real weight_decay = 0;  ///< λ, decoupled from the gradient
+    Real lr = 1e-4;                           ///< the learning rate
+    std::array<Real, 2> betas = {0.9, 0.99};  ///< β₁ and β₂
+    Real weight_decay = 0;                    ///< λ, decoupled from the gradient
 
+    /// @{
+    /// What UpdateRule asks for.
     static constexpr const char* kind = "Lion";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
     void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    /// @}
 };
 
+/// Lion: the optimizer of LionRule.
 using Lion = OptimizerOf<LionRule>;
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -17,19 +17,23 @@ Tensor newton_schulz(const Tensor& g, Index steps = 5);
 /// For the matrices inside a network; embeddings and the output layer, though matrices, are better left to AdamW as well. The
 /// constructor throws ValueError for a parameter that is not a matrix.
 struct MuonRule {
-    Real lr = 0.02;
-    Real momentum = 0.95;  ///< μ
-    bool nesterov = true;
+    Real lr = 0.02;         ///< the learning rate
+    Real momentum = 0.95;   ///< μ
+    bool nesterov = true;   ///< whether a step looks one gradient ahead
     Real weight_decay = 0;  ///< λ, decoupled from the gradient
     Index steps = 5;        ///< of Newton and Schulz' iteration
 
+    /// @{
+    /// What UpdateRule asks for.
     static constexpr const char* kind = "Muon";
     void visit(const HyperparameterVisitor& v);
     void check_parameter(const NamedTensor& parameter) const;
     std::vector<std::string> state_names() const;
     void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    /// @}
 };
 
+/// Muon: the optimizer of MuonRule.
 using Muon = OptimizerOf<MuonRule>;
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -17,23 +17,28 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// The values that a hyperparameter may have: low ≤ x < below.
 struct HyperparameterRange {
-    Real low = 0;
-    Real below = std::numeric_limits<Real>::infinity();
+    Real low = 0;                                        ///< the least value
+    Real below = std::numeric_limits<Real>::infinity();  ///< the first that is too large
 };
 
 /// A walk over the hyperparameters of an optimizer: checking, saving and loading are each one.
 class HyperparameterVisitor {
 public:
+    /// Is called with each hyperparameter; may change it.
     using Function = std::function<void(const char* name, Real& value, HyperparameterRange range)>;
 
+    /// A walk that calls `f`.
     explicit HyperparameterVisitor(Function f) : f_(std::move(f)) {}
 
+    /// A number; whole numbers and flags are handed on as numbers.
     void operator()(const char* name, Real& value, HyperparameterRange range = {}) const { f_(name, value, range); }
+    /// A whole number.
     void operator()(const char* name, Index& value, HyperparameterRange range = {}) const {
         Real number = static_cast<Real>(value);
         f_(name, number, range);
         value = static_cast<Index>(number);
     }
+    /// A flag.
     void operator()(const char* name, bool& value) const {
         Real number = value;
         f_(name, number, {0, 2});
@@ -46,34 +51,37 @@ private:
 
 /// One parameter in an optimizer, and what is remembered for it.
 struct Trained {
-    std::string name;
-    Tensor parameter;
-    Index group = 0;
+    std::string name;           ///< full, of the parameter
+    Tensor parameter;           ///< to be changed in place
+    Index group = 0;            ///< which group it is in
     Index steps = 0;            ///< updates so far; in `update`, this one included
     std::vector<Tensor> state;  ///< what the rule's state_names name, of the parameter's shape; 0 at the first step
 };
 
 /// All that an optimizer remembers, as copies: plain data, to be saved and put back.
 struct OptimizerState {
+    /// A hyperparameter of a group.
     struct Hyperparameter {
-        std::string name;
-        Real value = 0;
+        std::string name;  ///< "weight_decay"
+        Real value = 0;    ///< flags are 0 or 1
     };
+    /// What is remembered for a parameter.
     struct Parameter {
-        std::string name;
-        Shape shape;
+        std::string name;      ///< full
+        Shape shape;           ///< of the parameter
         Index steps = 0;       ///< updates so far: fewer than the optimizer's steps where it had no gradient in some
         NamedTensors tensors;  ///< momentum and the like, of the parameter's shape; none before its first step
     };
+    /// A group of parameters.
     struct Group {
-        std::vector<Hyperparameter> hyperparameters;
-        std::vector<Parameter> parameters;
+        std::vector<Hyperparameter> hyperparameters;  ///< in the order of the rule's `visit`
+        std::vector<Parameter> parameters;            ///< in the order of the group
     };
 
-    std::string kind;  ///< "Adam"
-    Index step_count = 0;
-    Real lr = 0;  ///< the current one of the first group; the groups' hyperparameters have those they began with
-    std::vector<Group> groups;
+    std::string kind;           ///< "Adam"
+    Index step_count = 0;       ///< how often `step` was called
+    Real lr = 0;                ///< the current one of the first group; the groups' hyperparameters have those they began with
+    std::vector<Group> groups;  ///< in the order of the constructor
 };
 
 /// Changes parameters so that a loss falls, by the gradients that `backward` left in them.
@@ -117,6 +125,7 @@ public:
     virtual void load_state_dict(const OptimizerState& state) = 0;
 
 protected:
+    /// An optimizer without parameters yet; `kind` is the name of its rule.
     explicit Optimizer(const char* kind) : kind_(kind) {}
 
     /// Takes in the groups' parameters and learning rates. Throws ValueError or GradError.
@@ -142,9 +151,10 @@ private:
 
 /// What a rule is: hyperparameters and one step of one parameter.
 ///
-/// `visit` names the hyperparameters, `lr` among them, with their ranges; `state_names` says how many tensors are remembered for
-/// a parameter. A rule may also have `validate() const`, for hyperparameters that depend on each other, and
-/// `check_parameter(const NamedTensor&) const`, for parameters it cannot train; both throw ValueError.
+/// `kind` is the name of the optimizer; `visit` names the hyperparameters, `lr` among them, with their ranges; `state_names` says
+/// how many tensors are remembered for a parameter, and `update` takes one step of one parameter, at the rate it is given. A rule
+/// may also have `validate() const`, for hyperparameters that depend on each other, and `check_parameter(const NamedTensor&)
+/// const`, for parameters it cannot train; both throw ValueError.
 template <class Rule>
 concept UpdateRule = requires(Rule rule, const Rule& constant, const HyperparameterVisitor& v, const Tensor& gradient,
                               Trained& t) {
@@ -193,13 +203,15 @@ class OptimizerOf final : public Optimizer {
 public:
     /// Parameters with hyperparameters of their own.
     struct Group {
-        Parameters parameters;
-        Rule options;
+        Parameters parameters;  ///< which it trains
+        Rule options;           ///< with which hyperparameters
     };
 
+    /// All parameters in one group.
     explicit OptimizerOf(const Parameters& parameters, const Rule& options = {})
         : OptimizerOf(std::vector<Group>{{parameters, options}}) {}
 
+    /// Several groups, each with its own hyperparameters.
     explicit OptimizerOf(const std::vector<Group>& groups) : Optimizer(Rule::kind) {
         std::vector<Parameters> parameters;
         for (const Group& group : groups) {

@@ -15,15 +15,18 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 ///
 /// State is saved and found again by these names.
 struct Parameters : NamedTensors {
-    Parameters() = default;
-    Parameters(NamedTensors tensors) : NamedTensors(std::move(tensors)) {}
+    Parameters() = default;                                                 ///< no parameter
+    Parameters(NamedTensors tensors) : NamedTensors(std::move(tensors)) {}  ///< under their names
+    /// @{
+    /// Named "0", "1", ...
     Parameters(const std::vector<Tensor>& tensors);
     Parameters(std::initializer_list<Tensor> tensors) : Parameters(std::vector<Tensor>(tensors)) {}
+    /// @}
 };
 
 /// Parameters in two parts, each in the order of the whole.
 struct SplitParameters {
-    Parameters chosen, rest;
+    Parameters chosen, rest;  ///< those that meet the condition, and the others
 };
 
 /// Divides parameters by a condition, for groups or optimizers of their own.

@@ -11,12 +11,14 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// The length and the end of Schedule::cosine.
 struct CosineOptions {
     Index warmup = 0;    ///< steps of linear warm-up
     Index total;         ///< steps after which the rate is the lowest, warm-up included
     Real min_ratio = 0;  ///< the lowest rate as a part of the base rate
 };
 
+/// The rates and the length of Schedule::one_cycle.
 struct OneCycleOptions {
     Real max_lr;                  ///< the peak
     Index total_steps;            ///< of the whole cycle
@@ -25,15 +27,16 @@ struct OneCycleOptions {
     Real final_div_factor = 1e4;  ///< the last rate is the first / final_div_factor
 };
 
+/// The paper's warm-up, and a factor of one's own.
 struct NoamOptions {
-    Index warmup = 4000;
-    Real factor = 1;
+    Index warmup = 4000;  ///< steps in which the rate grows
+    Real factor = 1;      ///< of all rates
 };
 
 /// What a schedule remembers.
 struct ScheduleState {
-    Index step = 0;
-    Real base_lr = 0;
+    Index step = 0;    ///< the current one
+    Real base_lr = 0;  ///< the optimizer's rate when the schedule was made
 };
 
 /// Sets the learning rate of an optimizer to a function of the step.
@@ -53,7 +56,9 @@ public:
     /// Any function. Throws ValueError, here and in step(), for a rate that is negative or not finite.
     Schedule(Optimizer& optimizer, Function lr);
 
-    // The named ones, with t the step; all throw ValueError for arguments out of range.
+    /// @name By name
+    /// With t the step; all throw ValueError for arguments out of range.
+    /// @{
 
     /// base
     static Schedule constant(Optimizer& optimizer);
@@ -77,13 +82,15 @@ public:
     /// at the last step and after it, along cosines  (Smith and Topin 2018; PyTorch's two phases). Momentum stays as it is.
     static Schedule one_cycle(Optimizer& optimizer, OneCycleOptions options);
 
+    /// @}
+
     /// Moves on to the next step and gives the optimizer its rate.
     void step();
     /// The rate of the current step.
     Real lr() const { return lr_(state_.step, state_.base_lr); }
-    Index step_count() const { return state_.step; }
+    Index step_count() const { return state_.step; }  ///< the current step
 
-    ScheduleState state_dict() const { return state_; }
+    ScheduleState state_dict() const { return state_; }  ///< a copy of the step and the base rate
     /// Goes to the step of a state and gives the optimizer its rate. Throws StateError for negative numbers.
     void load_state_dict(const ScheduleState& state);
 
@@ -93,6 +100,7 @@ private:
     ScheduleState state_;
 };
 
+/// When ReduceOnPlateau reduces the rate, and how far.
 struct PlateauOptions {
     Real factor = 0.1;      ///< the rate is multiplied by it
     Index patience = 10;    ///< how many steps without improvement are put up with
@@ -105,8 +113,8 @@ struct PlateauOptions {
 /// What ReduceOnPlateau remembers; the rate itself is the optimizer's.
 struct PlateauState {
     Real best = std::numeric_limits<Real>::quiet_NaN();  ///< NaN before the first step
-    Index bad_steps = 0;
-    Index cooldown_left = 0;
+    Index bad_steps = 0;                                 ///< in a row, without improvement
+    Index cooldown_left = 0;                             ///< steps that are not counted yet
 };
 
 /// Reduces the learning rate of an optimizer when a metric, such as the held-out loss, has stopped improving.
@@ -118,10 +126,13 @@ struct PlateauState {
 /// improvement. A metric that is NaN is none. The optimizer must outlive it. Throws ValueError for options out of range.
 class ReduceOnPlateau {
 public:
+    /// For an optimizer, whose rate stays until the first reduction.
     explicit ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options = {});
 
+    /// Takes in a metric, and reduces the rate if it is time.
     void step(Real metric);
 
+    /// The best metric and the counts.
     const PlateauState& state_dict() const { return state_; }
     /// Throws StateError for negative counts.
     void load_state_dict(const PlateauState& state);

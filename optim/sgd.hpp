@@ -10,19 +10,23 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 ///
 /// `nesterov` needs a momentum and no dampening, else ValueError.
 struct SgdRule {
-    Real lr = 1e-3;
+    Real lr = 1e-3;         ///< the learning rate
     Real momentum = 0;      ///< μ
     Real dampening = 0;     ///< of the gradients after the first
     Real weight_decay = 0;  ///< λ, added to the gradient
-    bool nesterov = false;
+    bool nesterov = false;  ///< whether a step looks one gradient ahead
 
+    /// @{
+    /// What UpdateRule asks for.
     static constexpr const char* kind = "SGD";
     void visit(const HyperparameterVisitor& v);
     void validate() const;
     std::vector<std::string> state_names() const;
     void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    /// @}
 };
 
+/// Stochastic gradient descent: the optimizer of SgdRule.
 using SGD = OptimizerOf<SgdRule>;
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

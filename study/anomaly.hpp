@@ -26,6 +26,7 @@ class detect_anomaly : public Watcher {
 public:
     /// Names the layers and parameters of `model`.
     explicit detect_anomaly(Module& model) : Watcher(model) {}
+    /// Without a model, layers have the names of their types.
     detect_anomaly() = default;
 
     void on_record(const RecordEvent& event) override;

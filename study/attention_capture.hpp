@@ -39,15 +39,16 @@ inline constexpr std::pair<const char*, Tensor AttentionHead::*> attention_head_
 /// One call of attention, with the gradient of its output once a backward pass went through it.
 class CapturedAttention {
 public:
+    /// Keeps what a call read and gave; for AttentionCapture.
     CapturedAttention(std::string scope, const AttentionCall& call);
 
-    std::string scope;  ///< of the layer, "encoder.layers.0.self_attention"
-    Index batch, heads, kv_heads, queries, keys;
-    Index head_dim;  ///< D
-    Real scale, softcap;
-    Real dropout;            ///< of the weights, 0 outside training
-    Tensor output;           ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if the call was time first
-    Tensor output_gradient;  ///< of the same shape; undefined before the backward pass
+    std::string scope;                            ///< of the layer, "encoder.layers.0.self_attention"
+    Index batch, heads, kv_heads, queries, keys;  ///< B, H, Hkv, Tq, Tk
+    Index head_dim;                               ///< D
+    Real scale, softcap;                          ///< of the scores; a softcap of 0 is none
+    Real dropout;                                 ///< of the weights, 0 outside training
+    Tensor output;                                ///< [B, H, Tq, Dv], or [B, Tq, H, Dv] if the call was time first
+    Tensor output_gradient;                       ///< of the same shape; undefined before the backward pass
 
     /// The steps of one head, made anew: memory for one Tq × Tk matrix each, except under dropout, where all heads are made. Throws
     /// IndexError.
@@ -86,12 +87,13 @@ class AttentionCapture : public Watcher {
 public:
     /// Names the layers of `model`; without one they have the names of their types.
     explicit AttentionCapture(Module& model) : Watcher(model) {}
+    /// Without a model, layers have the names of their types.
     AttentionCapture() = default;
 
-    const std::deque<CapturedAttention>& calls() const { return calls_; }
+    const std::deque<CapturedAttention>& calls() const { return calls_; }  ///< in the order in which they ran
     /// The nth call of one layer, the first by default. Throws ValueError if it made fewer, naming those that made some.
     const CapturedAttention& call(const std::string& scope, std::size_t nth = 0) const;
-    void clear() { calls_.clear(); }
+    void clear() { calls_.clear(); }  ///< forgets all calls
 
     /// Writes scores, weights, Q, K, V and output of every call, and the gradients at each where there are some, to an npz file: the array
     /// "encoder.layers.0.self_attention.weights" is [B, H, Tq, Tk], its gradient "encoder.layers.0.self_attention.weights.grad".

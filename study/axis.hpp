@@ -9,9 +9,10 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
+/// How distances on an axis grow.
 enum class Scale {
-    linear,
-    log  ///< decades are equally long; numbers that are not above 0 have no place
+    linear,  ///< with the differences of numbers
+    log      ///< with those of their logarithms; decades are equally long; numbers that are not above 0 have no place
 };
 
 /// An axis from `low()` to `high()`. Ticks are at multiples of 1, 2 or 5 times a power of ten.
@@ -21,9 +22,9 @@ public:
     /// it end at ticks. If no number has a place the range is 0 to 1, or 1 to 10; a single one stands in the middle.
     Axis(Scale scale, std::span<const Real> numbers, int most_ticks, bool is_extended);
 
-    Real low() const { return low_; }
-    Real high() const { return high_; }
-    const std::vector<Real>& ticks() const { return ticks_; }
+    Real low() const { return low_; }                          ///< the number at its beginning
+    Real high() const { return high_; }                        ///< the number at its end
+    const std::vector<Real>& ticks() const { return ticks_; }  ///< the numbers at its ticks, ascending
     /// The ticks as text, "0.002", "250", "3e6".
     const std::vector<std::string>& labels() const { return labels_; }
 

@@ -12,13 +12,14 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
 /// One parameter of a model.
 struct ParameterFlow {
-    std::string name;
-    Shape shape;
+    std::string name;                   ///< full
+    Shape shape;                        ///< of the value
     Real value_norm = 0;                ///< ‖w‖, the root of the sum of squares
     std::optional<Real> gradient_norm;  ///< ‖dw‖; none before a backward pass
     std::optional<Real> update_ratio;  ///< ‖Δw‖ / ‖w‖ of the last update, about 1e-3 where training goes well; none before one
 };
 
+/// The parameters of a model, in its order.
 using GradientFlowTable = std::vector<ParameterFlow>;
 
 /// The values and gradients of the parameters as they are now.
@@ -32,6 +33,7 @@ GradientFlowTable gradient_flow(Module& model);
 ///     std::cout << flow.table();
 class GradientFlow : public Observer {
 public:
+    /// Watches updates from here on.
     explicit GradientFlow(Module& model) : model_(model) {}
     /// The gradients are those that the optimizer saw.
     GradientFlowTable table() const;
@@ -48,6 +50,7 @@ private:
     std::map<const void*, Update> updates_;
 };
 
+/// A table: a line for each parameter, with its norms and the ratio of its update.
 std::ostream& operator<<(std::ostream& out, const GradientFlowTable& table);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::study

@@ -18,11 +18,11 @@ enum class Shades {
 
 /// A labelled matrix. Cells whose number is not finite have no shade; NaN is marked with a cross.
 struct HeatMap {
-    std::string title = {};
+    std::string title = {};                            ///< empty for none
     std::string row_title = {}, column_title = {};     ///< what the axes are, such as "output" and "source"
     std::vector<std::string> rows = {}, columns = {};  ///< labels, one for each row and column
     std::vector<Real> values = {};                     ///< [rows, columns], row-major
-    Shades shades = Shades::unit;
+    Shades shades = Shades::unit;                      ///< how numbers become shades
 };
 
 /// The map of a matrix, in a frame that says the rest; where it has no labels, rows and columns are numbered.

@@ -10,16 +10,15 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
 /// A summary of a tensor. Statistics are over the finite elements, 0 if there are none.
 struct Summary {
-    Shape shape;
-    Real min = 0, max = 0, mean = 0, std = 0;
-    Real norm = 0;  ///< √ Σ x²
-    Index zeros = 0, nonfinite = 0;
-    std::array<Index, 16> histogram = {};  ///< counts in equal parts of [min, max]
+    Shape shape;                               ///< of the tensor
+    Real min = 0, max = 0, mean = 0, std = 0;  ///< the least, the greatest, their mean and standard deviation
+    Real norm = 0;                             ///< √ Σ x²
+    Index zeros = 0, nonfinite = 0;            ///< how many are 0, and how many NaN or infinite
+    std::array<Index, 16> histogram = {};      ///< counts in equal parts of [min, max]
 
-    /// The matrix shown: the last axis across, all others down; a larger one in blocks.
-    Index rows = 1, columns = 1;
-    bool is_exact = true;      ///< whether `values` are the elements, or the means of blocks
-    std::vector<Real> values;  ///< [rows, columns]
+    Index rows = 1, columns = 1;  ///< of the matrix shown: the last axis across, all others down; a larger one in blocks
+    bool is_exact = true;         ///< whether `values` are the elements, or the means of blocks
+    std::vector<Real> values;     ///< [rows, columns]
 };
 
 /// `max_values`: up to how many elements are shown as they are; beyond that the means over at most 24 × 24 blocks.

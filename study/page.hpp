@@ -12,11 +12,12 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
 /// What the positions of an attention layer stand for.
 struct AttentionLabels {
-    std::vector<std::string> queries, keys;
+    std::vector<std::string> queries, keys;  ///< one for each position, or none
 };
 
+/// What a page shows beside the tape, and how much of it.
 struct PageOptions {
-    std::string title = "Tapehead";
+    std::string title = "Tapehead";  ///< of the page
     /// How many numbers the page may hold in all, about 8 bytes each: larger tensors are summed up.
     Index max_numbers = 300'000;
     Index sequence = 0;  ///< which of the batch attention is shown for

@@ -13,15 +13,16 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
 /// What went into one operation or layer.
 struct ProfileRow {
-    std::string name;
+    std::string name;                                  ///< of the operation, or full of the layer
     Index count = 0;                                   ///< runs forward
     std::chrono::nanoseconds forward{0}, backward{0};  ///< a layer's include those of the layers inside it
     std::chrono::nanoseconds update{0};                ///< by an optimizer
     std::int64_t bytes = 0;                            ///< by how much the memory of tensors grew while it ran forward
 
-    std::chrono::nanoseconds total() const { return forward + backward + update; }
+    std::chrono::nanoseconds total() const { return forward + backward + update; }  ///< forward, backward and update
 };
 
+/// What a profiler measured, row by row.
 using Profile = std::vector<ProfileRow>;
 
 /// Measures every operation of this thread while it lives.
@@ -37,6 +38,7 @@ class Profiler : public Watcher {
 public:
     /// Names the layers of `model`.
     explicit Profiler(Module& model);
+    /// Without a model, layers have the names of their types.
     Profiler();
 
     /// Longest first.
@@ -45,7 +47,7 @@ public:
     Profile by_layer() const;
     /// Writes all events in the trace event format. Throws FileError.
     void write_trace(const std::string& path) const;
-    void clear();
+    void clear();  ///< forgets what was measured
 
     void on_enter(const ScopeEvent& event) override;
     void on_leave(const ScopeEvent& event) noexcept override;

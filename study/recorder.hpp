@@ -15,24 +15,26 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// One line of the tape: an operation with its result, or a value that one reads.
 struct TapeEntry {
+    /// What an entry stands for.
     enum class Kind {
-        operation,
+        operation,  ///< was recorded, or ran while nothing was
         parameter,  ///< a leaf of the model
         leaf,       ///< requires grad, made by no operation
         constant    ///< has no gradient, or its maker is unknown
     };
 
-    Kind kind = Kind::operation;
-    std::optional<Operation> operation;  ///< of an operation
-    std::string name;                    ///< empty if it has none
-    std::size_t scope = 0;               ///< an index into the scopes of the tape
-    std::vector<std::size_t> inputs;     ///< earlier entries
-    Shape shape;
-    std::optional<std::size_t> saved_bytes;  ///< of inputs and result that the rules keep for the backward pass
-    std::optional<std::chrono::nanoseconds> forward_time, backward_time;
-    Tensor value;     ///< undefined where it is not known
-    Tensor gradient;  ///< of the result of the tape, from the last backward pass
-    Ref<Node> node;   ///< null if nothing was recorded for it
+    Kind kind = Kind::operation;                            ///< what it stands for
+    std::optional<Operation> operation;                     ///< of an operation
+    std::string name;                                       ///< empty if it has none
+    std::size_t scope = 0;                                  ///< an index into the scopes of the tape
+    std::vector<std::size_t> inputs;                        ///< earlier entries
+    Shape shape;                                            ///< of the value
+    std::optional<std::size_t> saved_bytes;                 ///< of inputs and result that the rules keep for the backward pass
+    std::optional<std::chrono::nanoseconds> forward_time;   ///< of the operation
+    std::optional<std::chrono::nanoseconds> backward_time;  ///< of its rules, where a backward pass was watched
+    Tensor value;                                           ///< undefined where it is not known
+    Tensor gradient;                                        ///< of the result of the tape, from the last backward pass
+    Ref<Node> node;                                         ///< null if nothing was recorded for it
 };
 
 /// "operation", "parameter", "leaf" or "constant".
@@ -53,9 +55,10 @@ class Recorder : public Watcher {
 public:
     /// Names the layers and parameters of `model`.
     explicit Recorder(Module& model);
+    /// Without a model, layers have the names of their types.
     Recorder();
 
-    const std::vector<TapeEntry>& entries() const { return entries_; }
+    const std::vector<TapeEntry>& entries() const { return entries_; }  ///< oldest first
     /// What attention did meanwhile.
     const AttentionCapture& attention() const { return attention_; }
     /// Forgets all; the names stay.

@@ -27,17 +27,21 @@ public:
     /// Throws ValueError if the recorder did not see the result made.
     Tape(const Tensor& result, const study::Recorder& recorder);
 
+    /// @{
+    /// For loops over the entries.
     auto begin() const { return entries_.begin(); }
     auto end() const { return entries_.end(); }
-    std::size_t size() const { return entries_.size(); }
-    const TapeEntry& operator[](std::size_t i) const { return entries_[i]; }
+    /// @}
+    std::size_t size() const { return entries_.size(); }                      ///< how many entries there are
+    const TapeEntry& operator[](std::size_t i) const { return entries_[i]; }  ///< entry i < size()
     /// The scopes that the entries refer to.
     const std::vector<study::ScopeInfo>& scopes() const { return scopes_; }
-    /// The calls of attention that the recorder saw, with the entries of their outputs.
+    /// A call of attention that the recorder saw.
     struct Attention {
-        std::size_t entry;
-        study::CapturedAttention call;
+        std::size_t entry;              ///< that of its output
+        study::CapturedAttention call;  ///< its inputs, steps and weights
     };
+    /// The calls of attention, in the order in which they ran.
     const std::vector<Attention>& attention() const { return attention_; }
 
     /// A sweep over this tape, to be taken one node at a time. Throws GradError.

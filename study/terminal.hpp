@@ -8,6 +8,7 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
+/// The colours that a text may have.
 enum class Colors {
     none,        ///< a pipe, a file, TERM=dumb or NO_COLOR
     palette,     ///< the 256 colours of xterm
@@ -25,10 +26,10 @@ Colors terminal_colors();
 
 /// How figures are drawn as text. The default is for files: plain characters, the same everywhere.
 struct TextStyle {
-    int width = 120;       ///< columns that a line may take
-    int height = 16;       ///< lines of a chart
-    bool unicode = false;  ///< blocks and braille instead of characters
-    Colors colors = Colors::none;
+    int width = 120;               ///< columns that a line may take
+    int height = 16;               ///< lines of a chart
+    bool unicode = false;          ///< blocks and braille instead of characters
+    Colors colors = Colors::none;  ///< what marks the cells and lines
 };
 
 /// The style that standard output can show.
@@ -37,9 +38,11 @@ TextStyle terminal_style();
 /// How many columns a UTF-8 text takes, one for each code point.
 int display_width(std::string_view text);
 
+/// @{
 /// The text filled with spaces on the left, or on the right, to `width` columns.
 std::string align_right(std::string_view text, int width);
 std::string align_left(std::string_view text, int width);
+/// @}
 
 /// The text as UTF-8 that can be shown on one line: a picture (␊) for each control character, U+FFFD for what is not UTF-8.
 std::string printable(std::string_view text);

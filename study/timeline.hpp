@@ -12,14 +12,15 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 
 /// One step of training.
 struct Snapshot {
+    /// The weights of one head.
     struct Attention {
-        std::string scope;
-        Index head;
-        Tensor weights;  ///< [Tq, Tk] of the first sequence
+        std::string scope;  ///< of the layer
+        Index head;         ///< in [0, H)
+        Tensor weights;     ///< [Tq, Tk] of the first sequence
     };
-    Index step;
-    Real loss;
-    GradientFlowTable parameters;
+    Index step;                        ///< which one
+    Real loss;                         ///< of that step
+    GradientFlowTable parameters;      ///< values, gradients and updates
     std::vector<Attention> attention;  ///< the first call of each layer, head by head
 };
 
@@ -31,6 +32,7 @@ struct Snapshot {
 ///         else train_step();
 class Timeline {
 public:
+    /// Of a model, which it reads while `watch` runs.
     explicit Timeline(Module& model) : model_(model) {}
 
     /// Runs a training step, which returns its loss, keeps what it did, and returns the loss too.
@@ -45,7 +47,7 @@ public:
     /// Keeps what observers have seen. Throws ValueError unless steps grow.
     void take(Index step, Real loss, const GradientFlow& flow, const AttentionCapture& capture);
 
-    const std::vector<Snapshot>& snapshots() const { return snapshots_; }
+    const std::vector<Snapshot>& snapshots() const { return snapshots_; }  ///< in the order of their steps
 
 private:
     Module& model_;

@@ -21,6 +21,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR::study {
 /// Numbers with names.
 using LogValues = std::vector<std::pair<std::string, Real>>;
 
+/// What CsvLog does with a file that is there.
 struct CsvLogOptions {
     bool append = false;  ///< go on with a file that is there, of a training that is resumed; else it is replaced
     Index last_step = std::numeric_limits<Index>::max();  ///< of the rows to go on after; those of later steps are taken off

@@ -35,15 +35,19 @@ public:
     const std::vector<ScopeInfo>& scopes() const { return scopes_; }
 
 protected:
+    /// Without a model: all modules have the names of their types.
     Watcher() : scopes_(1) {}
+    /// Modules and parameters have the names that `model` gives them.
     explicit Watcher(Module& model);
 
     /// The present scope, as an index into scopes().
     std::size_t scope() const { return stack_.empty() ? 0 : stack_.back().scope; }
-    const std::string& scope_name() const { return scopes_[scope()].name; }
+    const std::string& scope_name() const { return scopes_[scope()].name; }  ///< the full name of the present scope
+    /// @{
     /// The full name of a parameter of the model, the name it was given, or nothing.
     std::string name_of(const Tensor& tensor) const;
     std::string name_of(const Node& leaf) const;
+    /// @}
 
 private:
     struct Entered {

@@ -30,6 +30,8 @@ Tensor affine(const Tensor& x, Real scale, Real shift);
 /// Rules use it instead of a product, so that a branch that was not taken (`where`, `masked_fill`) never sends back a NaN.
 Tensor chain(const Tensor& dy, const Tensor& slope);
 
+/// @{
+/// a + b, a − b, a b, a / b and −x, with a number c on either side too. Throws ShapeError unless the shapes broadcast.
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
@@ -43,14 +45,19 @@ inline Tensor operator*(Real c, const Tensor& x) { return affine(x, c, 0); }
 inline Tensor operator/(const Tensor& x, Real c) { return div(x, Tensor(c)); }
 inline Tensor operator/(Real c, const Tensor& x) { return div(Tensor(c), x); }
 inline Tensor operator-(const Tensor& x) { return affine(x, -1, 0); }
+/// @}
 
-// x += y makes x a handle of the new result; other handles of the old one do not change.
+/// @{
+/// Makes x a handle of the new result; other handles of the old one do not change. Throws as the operation.
 inline Tensor& operator+=(Tensor& x, const Tensor& y) { return x = add(x, y); }
 inline Tensor& operator-=(Tensor& x, const Tensor& y) { return x = sub(x, y); }
 inline Tensor& operator*=(Tensor& x, const Tensor& y) { return x = mul(x, y); }
 inline Tensor& operator/=(Tensor& x, const Tensor& y) { return x = div(x, y); }
+/// @}
 
-// Comparisons have no gradient: they give conditions for `where` and `masked_fill`.
+/// @{
+/// =, ≠, <, ≤, > and ≥ of each pair of elements: conditions for `where` and `masked_fill`, without gradient. Throws ShapeError unless
+/// the shapes broadcast.
 Condition eq(const Tensor& a, const Tensor& b);
 Condition ne(const Tensor& a, const Tensor& b);
 Condition lt(const Tensor& a, const Tensor& b);
@@ -63,6 +70,7 @@ inline Condition operator<(const Tensor& a, const Tensor& b) { return lt(a, b); 
 inline Condition operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
 inline Condition operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 inline Condition operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+/// @}
 
 /// y = condition ? a : b, all three broadcast. What is not taken gets gradient 0 and never passes a NaN on.
 Tensor where(const Condition& condition, const Tensor& a, const Tensor& b);

@@ -13,13 +13,14 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// The shape of attention scores: batch, heads, queries, keys.
 struct AttentionShape {
-    Index batch, heads, queries, keys;
-    operator Shape() const { return {batch, heads, queries, keys}; }
+    Index batch, heads, queries, keys;                                ///< B, H, Tq, Tk
+    operator Shape() const { return {batch, heads, queries, keys}; }  ///< [B, H, Tq, Tk]
 };
 
 /// Which keys each query may attend to, and what is added to their scores; by default all, and nothing.
 class AttentionMask {
 public:
+    /// Every query may attend to every key.
     AttentionMask() = default;
 
     /// Query i sees key j if j ≤ i + Tk − Tq: aligned to the last key, so that a decoding step with cached keys sees all before it.
@@ -37,13 +38,14 @@ public:
     /// Added to the scores, differentiable: [Tq, Tk], or [B, H, Tq, Tk] with 1 for an axis that it does not depend on.
     static AttentionMask bias(const Tensor& bias);
 
-    /// −m |i' − j|, i' = i + Tk − Tq, added to the scores of each head, with the slopes m = 2^(−8/H), 2^(−16/H), ... (Press et al. 2022, section 3; for
-    /// an H that is no power of two those of the next smaller one, then every second of the next larger one).
+    /// −m |i' − j|, i' = i + Tk − Tq, added to the scores of each head, with the slopes m = 2^(−8/H), 2^(−16/H), ... (Press et al.
+    /// 2022, section 3; for an H that is no power of two those of the next smaller one, then every second of the next larger one).
     static AttentionMask alibi();
     /// The same with slopes of one's own, one for each head. Throws ValueError for one that is not finite.
     static AttentionMask alibi(const std::vector<Real>& slopes);
 
-    // Arrays of numbers are no flags, and flags are no numbers to be added.
+    /// @{
+    /// Arrays of numbers are no flags, and flags are no numbers to be added.
     template <class E>
     requires(!std::same_as<typename E::value_type, bool>) static AttentionMask
         allow(const xt::xexpression<E>& numbers) = delete;
@@ -52,6 +54,7 @@ public:
     template <class E>
     requires std::same_as<typename E::value_type, bool>
     static AttentionMask bias(const xt::xexpression<E>& flags) = delete;
+    /// @}
 
     /// Both masks: a query may attend where both let it; biases add up.
     friend AttentionMask operator&(AttentionMask a, const AttentionMask& b);
@@ -71,10 +74,10 @@ public:
 
         /// Whether there may be pairs that do not meet.
         bool excludes() const { return first > -unbounded || last < unbounded || !lengths.empty() || allowed; }
-        static constexpr Index unbounded = Index{1}
-                                           << 40;  ///< beyond any distance between a query and a key; bounds are cut to it
+        /// Beyond any distance between a query and a key; bounds are cut to it.
+        static constexpr Index unbounded = Index{1} << 40;
     };
-    /// Throws ShapeError for parts that do not fit the shape, ValueError for lengths beyond the keys.
+    /// The mask for scores of a shape. Throws ShapeError for parts that do not fit it, ValueError for lengths beyond the keys.
     Parts parts(const AttentionShape& shape) const;
     /// Where a query may attend to a key, broadcasting to `shape`; nothing if everywhere. Throws as parts.
     std::optional<Condition> allowed(const AttentionShape& shape) const;

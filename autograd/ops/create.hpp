@@ -7,11 +7,11 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
-Tensor zeros(const Shape& shape);
-Tensor ones(const Shape& shape);
-Tensor full(const Shape& shape, Real value);
-Tensor zeros_like(const Tensor& x);
-Tensor ones_like(const Tensor& x);
+Tensor zeros(const Shape& shape);             ///< 0 everywhere
+Tensor ones(const Shape& shape);              ///< 1 everywhere
+Tensor full(const Shape& shape, Real value);  ///< `value` everywhere
+Tensor zeros_like(const Tensor& x);           ///< 0 in the shape of x
+Tensor ones_like(const Tensor& x);            ///< 1 in the shape of x
 
 /// The numbers start, start + step, ... before end: shape [n]. Throws ValueError for a step of 0 or away from end.
 Tensor arange(Real start, Real end, Real step = 1);

@@ -6,11 +6,12 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// How classes and targets count in cross_entropy.
 struct CrossEntropyOptions {
-    Tensor weight = {};      ///< w [C], how much each class counts; undefined for 1
-    Id ignore_index = -100;  ///< targets of this class do not count: their loss and gradient are 0
-    Reduction reduction = Reduction::mean;
-    Real label_smoothing = 0;  ///< ε: the part of the target distribution that is spread evenly over all classes
+    Tensor weight = {};                     ///< w [C], how much each class counts; undefined for 1
+    Id ignore_index = -100;                 ///< targets of this class do not count: their loss and gradient are 0
+    Reduction reduction = Reduction::mean;  ///< what becomes of the losses of single targets
+    Real label_smoothing = 0;               ///< ε: the part of the target distribution that is spread evenly over all classes
 };
 
 /// −Σ_c q_c log softmax(x)_c with q_c = w_c ((1 − ε) [c = target] + ε / C), without overflow.
@@ -30,10 +31,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target_probabilities, c
 /// The same written in plain operations: what the fused one is differentiated through, and tested against.
 Tensor cross_entropy_composite(const Tensor& logits, const Ids& targets, const CrossEntropyOptions& options = {});
 
+/// How classes and targets count in nll_loss.
 struct NllLossOptions {
-    Tensor weight = {};      ///< w [C], how much each class counts; undefined for 1
-    Id ignore_index = -100;  ///< targets of this class do not count: their loss and gradient are 0
-    Reduction reduction = Reduction::mean;
+    Tensor weight = {};                     ///< w [C], how much each class counts; undefined for 1
+    Id ignore_index = -100;                 ///< targets of this class do not count: their loss and gradient are 0
+    Reduction reduction = Reduction::mean;  ///< what becomes of the losses of single targets
 };
 
 /// −w_target x_target, the negative log-likelihood of log-probabilities x; shapes, mean and errors as in cross_entropy.

@@ -1,4 +1,5 @@
-// Elements by position. Ids are integers; negative ones count from the end except where they name tokens or classes.
+// Elements by position. Ids are integers; negative ones count from the end except where they name tokens or classes. All functions throw
+// IndexError for an id out of range, before anything is read.
 #pragma once
 
 #include <limits>
@@ -6,8 +7,6 @@
 #include <tapehead/autograd/tensor.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
-
-// All throw IndexError for an id out of range, before anything is read.
 
 /// y[..., j, ...] = x[..., ids[j], ...] along an axis: ids [n]. Throws ShapeError for ids that are not 1-D.
 Tensor index_select(const Tensor& x, Index axis, const Ids& ids);

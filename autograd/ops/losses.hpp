@@ -1,6 +1,7 @@
 // Losses of numbers against numbers, element by element; those of classes are in cross_entropy.hpp.
 //
-// Input and target must have the same shape: nothing is broadcast. Both can be differentiated.
+// Input and target must have the same shape: nothing is broadcast. Both can be differentiated. All throw ShapeError unless the shapes
+// are equal, ValueError for a reduction that they do not have. The mean over no element is NaN.
 #pragma once
 
 #include <tapehead/autograd/tensor.hpp>
@@ -15,9 +16,6 @@ enum class Reduction {
     batchmean,  ///< kl_div alone: their sum over the extent of axis 0, shape []
 };
 
-// All throw ShapeError unless the shapes are equal, ValueError for a reduction that they do not have. The mean over no element
-// is NaN.
-
 /// (x − t)²
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 
@@ -30,10 +28,11 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, Real delta = 1, Red
 /// huber_loss / β with δ = β: |d| − β/2 for large d whatever β is; l1_loss for β = 0. Throws ValueError for β < 0.
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Real beta = 1, Reduction reduction = Reduction::mean);
 
+/// How elements count in binary_cross_entropy_with_logits.
 struct BinaryCrossEntropyWithLogitsOptions {
-    Tensor weight = {};      ///< of each loss, broadcasting to the input's shape; undefined for none
-    Tensor pos_weight = {};  ///< of the term of t, broadcasting to the input's shape; undefined for none
-    Reduction reduction = Reduction::mean;
+    Tensor weight = {};                     ///< of each loss, broadcasting to the input's shape; undefined for none
+    Tensor pos_weight = {};                 ///< of the term of t, broadcasting to the input's shape; undefined for none
+    Reduction reduction = Reduction::mean;  ///< what becomes of the losses of single elements
 };
 
 /// −w (p t log σ(x) + (1 − t) log(1 − σ(x))), without overflow; the mean divides by the number of elements.
@@ -42,9 +41,10 @@ struct BinaryCrossEntropyWithLogitsOptions {
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
                                         const BinaryCrossEntropyWithLogitsOptions& options = {});
 
+/// How elements count in binary_cross_entropy.
 struct BinaryCrossEntropyOptions {
-    Tensor weight = {};  ///< of each loss, broadcasting to the input's shape; undefined for none
-    Reduction reduction = Reduction::mean;
+    Tensor weight = {};                     ///< of each loss, broadcasting to the input's shape; undefined for none
+    Reduction reduction = Reduction::mean;  ///< what becomes of the losses of single elements
 };
 
 /// −w (t log x + (1 − t) log(1 − x)) for probabilities x; logarithms below −100 count as −100, with gradient 0.
@@ -52,6 +52,7 @@ struct BinaryCrossEntropyOptions {
 /// Throws ValueError for an input outside [0, 1], ShapeError for a weight that does not broadcast to the input's shape.
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const BinaryCrossEntropyOptions& options = {});
 
+/// How kl_div reads its target and sums up.
 struct KlDivOptions {
     Reduction reduction = Reduction::mean;  ///< batchmean is the divergence of distributions, averaged over axis 0
     bool log_target = false;                ///< whether the target is given as log-probabilities too

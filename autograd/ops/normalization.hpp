@@ -13,8 +13,10 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight = {}
 /// y = x / √(mean(x²) + ε) · w over the last axes, those of `shape`. Throws ShapeError. (Zhang and Sennrich 2019)
 Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight = {}, Real eps = 1e-5);
 
+/// @{
 /// The same written in plain operations: what the fused ones are differentiated through, and tested against.
 Tensor layer_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias, Real eps);
 Tensor rms_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, Real eps);
+/// @}
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

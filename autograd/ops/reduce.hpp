@@ -1,12 +1,11 @@
-// Reductions over any axes, all of them if none are given, which disappear or are kept with extent 1; and running sums.
+// Reductions over any axes, all of them if none are given, which disappear or are kept with extent 1; and running sums. All throw
+// IndexError for an axis out of range or named twice.
 #pragma once
 
 #include <tapehead/autograd/axes.hpp>
 #include <tapehead/autograd/tensor.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
-
-// All throw IndexError for an axis out of range or named twice.
 
 /// Σ x; 0 over nothing.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
@@ -27,6 +26,7 @@ Tensor norm(const Tensor& x, Real p = 2, const Axes& axes = {}, bool keepdim = f
 /// log Σ eˣ, without overflow; −∞ with gradient 0 over nothing or where all are −∞.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
+/// Where a running sum begins, and whether it has its own element.
 struct CumsumOptions {
     bool reverse = false;    ///< from the end
     bool exclusive = false;  ///< without the element itself
