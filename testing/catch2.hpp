@@ -38,9 +38,11 @@ using MatcherOfAny = Catch::Matchers::Impl::MatcherUntypedBase;
 /// Of the first order, and unless it is switched off of the second. Meant for f64; throws as gradcheck.
 class passes_gradcheck : public detail::MatcherOfAny {
 public:
+    /// Of functions at these inputs.
     explicit passes_gradcheck(std::vector<Tensor> inputs, GradcheckOptions options = {}, bool second_order = true)
         : inputs_(std::move(inputs)), options_(std::move(options)), second_order_(second_order) {}
 
+    /// Whether they do.
     template <class F>
     bool match(const F& f) const {
         const Function function = as_function(f);
@@ -49,6 +51,7 @@ public:
         message_ = report.message();
         return static_cast<bool>(report);
     }
+    /// The report of the last match, in words.
     std::string describe() const override { return "passes gradcheck: " + message_; }
 
 private:

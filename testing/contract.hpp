@@ -29,6 +29,7 @@ Function as_function(const F& f) {
     else return [f](const std::vector<Tensor>& in) { return f(in.at(0), in.at(1), in.at(2)); };
 }
 
+/// What is asked of an operation.
 struct OperationContract {
     bool second_order = true;     ///< whether it can be differentiated twice
     GradcheckOptions gradcheck{};  ///< of both orders
@@ -36,15 +37,16 @@ struct OperationContract {
 
 /// Checks a function of tensors.
 ///
-///   - the same inputs give the same bits, on one thread and on two, and are not changed
-///   - nothing is recorded without an input that requires grad, nor under no_grad
-///   - the gradient is right where an input is a leaf, the result of an operation, or given twice
-///   - the gradient is the same whether it is recorded or not
-///   - first and second derivatives agree with finite differences (in double alone; float is too coarse for them)
+/// - the same inputs give the same bits, on one thread and on two, and are not changed
+/// - nothing is recorded without an input that requires grad, nor under no_grad
+/// - the gradient is right where an input is a leaf, the result of an operation, or given twice
+/// - the gradient is the same whether it is recorded or not
+/// - first and second derivatives agree with finite differences (in double alone; float is too coarse for them)
 ///
 /// Inputs that do not require grad are held fixed. Throws GradError if none does, and whatever f throws.
 Faults operation_faults(const Function& f, const std::vector<Tensor>& inputs, const OperationContract& contract = {});
 
+/// What is asked of a layer.
 struct LayerContract {
     bool is_random = false;              ///< draws random numbers in training, as dropout does
     bool rows_are_independent = true;    ///< what a row of a batch gives does not depend on the others
@@ -59,9 +61,9 @@ concept CallOf = std::is_invocable_r_v<Tensor, const F&, M&, const std::vector<T
 
 /// A kind of layer, and how it is called.
 struct LayerCase {
-    std::function<std::unique_ptr<Module>()> make;
-    std::function<Tensor(Module&, const std::vector<Tensor>&)> forward;
-    std::vector<Tensor> inputs;  ///< batch first
+    std::function<std::unique_ptr<Module>()> make;                       ///< a new one, with the random numbers at hand
+    std::function<Tensor(Module&, const std::vector<Tensor>&)> forward;  ///< calls it
+    std::vector<Tensor> inputs;                                          ///< batch first
 };
 
 /// A Layer, of one tensor.
@@ -85,14 +87,14 @@ LayerCase layer_case(Make make, Forward forward, std::vector<Tensor> inputs) {
 
 /// Checks a layer.
 ///
-///   - the seed decides its first values; names in `visit` are given once each
-///   - every parameter gets a gradient that is not 0, but for the idle ones; zero_grad takes it away
-///   - train and eval reach all modules inside; in evaluation it is deterministic and draws no random number, in training it does as
-///     is_random says; on two threads it computes what it does on one
-///   - what is saved by name or in a file and loaded into another instance computes the same
-///   - a batch of one gives what the first row of a larger one does
-///   - inputs that are views of other memory, or results of operations, give the same values and gradients
-///   - first and second derivatives by inputs and parameters agree with finite differences (in double alone), in training too
+/// - the seed decides its first values; names in `visit` are given once each
+/// - every parameter gets a gradient that is not 0, but for the idle ones; zero_grad takes it away
+/// - train and eval reach all modules inside; in evaluation it is deterministic and draws no random number, in training it does as
+///   is_random says; on two threads it computes what it does on one
+/// - what is saved by name or in a file and loaded into another instance computes the same
+/// - a batch of one gives what the first row of a larger one does
+/// - inputs that are views of other memory, or results of operations, give the same values and gradients
+/// - first and second derivatives by inputs and parameters agree with finite differences (in double alone), in training too
 ///
 /// Writes a file among the system's temporary ones. Throws whatever the layer throws.
 Faults layer_faults(const LayerCase& layer, const LayerContract& contract = {});

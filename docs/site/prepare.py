@@ -16,7 +16,7 @@ import markdown
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = {"build", "node_modules", "tests"}
-ROOMS = ["autograd", "layers", "optim", "data", "io", "study"]
+ROOMS = ["autograd", "layers", "optim", "data", "io", "study", "testing"]
 FOLDERS = {"autograd/ops": "Operations, one function each, in files by family."}
 GUIDES = ["install", "tutorial", "attention", "xtensor", "extending", "files", "pytorch", "migration", "performance", "architecture"]
 
@@ -38,8 +38,8 @@ def pages():
 
 
 def rooms():
-    """The folders with an umbrella header, first those that have a place in the order."""
-    return ordered([path.name for path in ROOT.iterdir() if (path / f"{path.name}.hpp").exists()], ROOMS)
+    """The folders with public headers: those that have a place in the order, and after them all with an umbrella header."""
+    return ordered({*ROOMS, *(path.name for path in ROOT.iterdir() if (path / f"{path.name}.hpp").exists())}, ROOMS)
 
 
 def code():
