@@ -86,8 +86,7 @@ Tensor weighted(const Tensor& y) {
 /// Leaves of the same values; those require grad that did.
 Tensors leaves(const Tensors& inputs) {
     Tensors result;
-    for (const Tensor& x : inputs)
-        result.push_back(!x.defined() ? x : clone(x.detach()).requires_grad_(x.requires_grad()));
+    for (const Tensor& x : inputs) result.push_back(!x.defined() ? x : clone(x.detach()).requires_grad_(x.requires_grad()));
     return result;
 }
 
@@ -133,7 +132,8 @@ void check_values(Faults& faults, const Function& f, const Tensors& inputs) {
         return run();
     }();
     expect(faults, std::ranges::equal(once, again, same_bits), "expected the same bits from the same inputs, got others");
-    expect(faults, std::ranges::equal(on_one, on_two, same_bits), "expected the same bits on one thread and on two, got others");
+    expect(faults, std::ranges::equal(on_one, on_two, same_bits),
+           "expected the same bits on one thread and on two, got others");
     for (std::size_t i = 0; i < inputs.size(); ++i)
         expect(faults, !inputs[i].defined() || same_bits(xs[i], inputs[i]),
                fmt::format("expected input {} as it was, got it changed", i));
@@ -314,7 +314,8 @@ void check_threads(Faults& faults, const LayerCase& layer) {
             for (Tensor& dx : grad(weighted(results[0]), wanted)) results.push_back(std::move(dx));
         return results;
     };
-    expect(faults, std::ranges::equal(run(1), run(2), same_bits), "expected the same bits on one thread and on two, got others");
+    expect(faults, std::ranges::equal(run(1), run(2), same_bits),
+           "expected the same bits on one thread and on two, got others");
 }
 
 void check_derivatives(Faults& faults, const LayerCase& layer, const LayerContract& contract) {

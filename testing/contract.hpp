@@ -31,7 +31,7 @@ Function as_function(const F& f) {
 
 /// What is asked of an operation.
 struct OperationContract {
-    bool second_order = true;     ///< whether it can be differentiated twice
+    bool second_order = true;      ///< whether it can be differentiated twice
     GradcheckOptions gradcheck{};  ///< of both orders
 };
 
@@ -57,7 +57,9 @@ struct LayerContract {
 
 /// Calls a module of type M.
 template <class F, class M>
-concept CallOf = std::is_invocable_r_v<Tensor, const F&, M&, const std::vector<Tensor>&>;
+concept CallOf = std::is_invocable_r_v < Tensor,
+        const F&, M&, const std::vector<Tensor>
+& > ;
 
 /// A kind of layer, and how it is called.
 struct LayerCase {

@@ -48,7 +48,8 @@ void TrainingRunOptions::add_to(Program& p) {
     p.option("--resume", resume,
              fmt::format("Go on with the training in this {}, and keep it there", has_folder ? "folder" : "file"))
         ->check(has_folder ? CLI::Validator(CLI::ExistingDirectory) : CLI::Validator(CLI::ExistingFile));
-    p.option("--checkpoint-every", checkpoint_every, "Keep the training every so many steps too; 0 for never")->check(between(0));
+    p.option("--checkpoint-every", checkpoint_every, "Keep the training every so many steps too; 0 for never")
+        ->check(between(0));
     log.add_to(p);
     p.after_parsing([this, &p] {
         if (save.empty()) save = resume;
@@ -88,8 +89,8 @@ bool TrainingRun::next() {
         start_ = Clock::now();
         log_.emplace(options_.log, plan_.title, step_);
         progress_.emplace(plan_.steps, ProgressOptions{.measure = plan_.measure,
-                                                      .minutes = plan_.minutes * (1 - share_of_time()),
-                                                      .first = step_});
+                                                       .minutes = plan_.minutes * (1 - share_of_time()),
+                                                       .first = step_});
     }
     const bool is_due = options_.checkpoint_every > 0 && step_ % options_.checkpoint_every == 0;
     if (is_due && step_ != saved_) save();

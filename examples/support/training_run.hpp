@@ -30,8 +30,8 @@ namespace examples {
 
 /// Where a run is kept, and written down.
 struct TrainingRunOptions {
-    std::string save, resume;              // files, or the folders that the file below is in; empty for none
-    std::string file;                      // of the run while a model is trained that is then saved in the same folder; empty without
+    std::string save, resume;  // files, or the folders that the file below is in; empty for none
+    std::string file;          // of the run while a model is trained that is then saved in the same folder; empty without
     tapehead::Index checkpoint_every = 0;  // steps; 0 for at the end only
     TrainingLogOptions log;
     const Program* program = nullptr;  // whose settings are kept with the run
@@ -44,8 +44,8 @@ struct TrainingRunOptions {
 
 struct TrainingPlan {
     tapehead::Index steps;
-    tapehead::Real minutes = 0;     // the most that it may take, those before it was resumed included; 0 for no limit
-    std::string title;              // of the curve
+    tapehead::Real minutes = 0;    // the most that it may take, those before it was resumed included; 0 for no limit
+    std::string title;             // of the curve
     std::string measure = "loss";  // the first of the numbers of a step
 };
 
