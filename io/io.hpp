@@ -8,3 +8,4 @@
 #include <tapehead/io/mapped_file.hpp>
 #include <tapehead/io/npy.hpp>
 #include <tapehead/io/safetensors.hpp>
+#include <tapehead/io/torch.hpp>

@@ -88,43 +88,53 @@ NamedTensors Module::state_dict() {
     return state;
 }
 
-LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
-    std::vector<Target> targets;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) {
-        const auto known = std::ranges::find_if(targets, [&](const Target& target) { return target.tensor.is(tensor); });
-        Target& target = known == targets.end() ? targets.emplace_back(Target{tensor, {}, {}}) : *known;
-        target.names.push_back(name);
-    });
-    visit(visitor);
+bool detail::same_bits(const Tensor& a, const Tensor& b) {
+    return std::ranges::equal(std::as_bytes(a.values()), std::as_bytes(b.values()));
+}
 
-    LoadReport report;
+detail::StateMatch detail::match_state(const char* operation, const std::string& owner, const NamedTensors& tensors,
+                                       const NamedTensors& state, LoadOptions options) {
+    std::vector<Target> targets;
+    for (const NamedTensor& own : tensors) {
+        const auto known = std::ranges::find_if(targets, [&](const Target& target) { return target.tensor.is(own.tensor); });
+        Target& target = known == targets.end() ? targets.emplace_back(Target{own.tensor, {}, {}}) : *known;
+        target.names.push_back(own.name);
+    }
+    StateMatch match;
+    LoadReport& report = match.report;
     for (const NamedTensor& entry : state) {
-        const auto owner = std::ranges::find_if(targets, [&](const Target& target) { return target.has(entry.name); });
-        if (owner == targets.end()) report.unexpected.push_back(entry.name);
-        else owner->sources.push_back(entry);
+        const auto target = std::ranges::find_if(targets, [&](const Target& t) { return t.has(entry.name); });
+        if (target == targets.end()) report.unexpected.push_back(entry.name);
+        else target->sources.push_back(entry);
     }
     std::string misshapen, contradictory;
     for (const Target& target : targets) {
         if (target.sources.empty()) report.missing.insert(report.missing.end(), target.names.begin(), target.names.end());
+        else match.copies.push_back({target.tensor, target.sources[0]});
         for (const auto& [name, tensor] : target.sources) {
             if (tensor.shape() != target.tensor.shape())
                 append(misshapen, fmt::format("{} {} instead of {}", name, tensor.shape(), target.tensor.shape()));
-            else if (!std::ranges::equal(std::as_bytes(tensor.values()), std::as_bytes(target.sources[0].tensor.values())))
+            else if (!same_bits(tensor, target.sources[0].tensor))
                 append(contradictory, fmt::format("{} and {}", target.sources[0].name, name));
         }
     }
     const bool meets = !options.strict || (report.missing.empty() && report.unexpected.empty());
     check<StateError>(meets && misshapen.empty(),
-                      "load_state_dict: expected the tensors of {}, got: missing [{}], unexpected [{}], of another shape [{}]",
-                      type_name(*this), fmt::join(report.missing, ", "), fmt::join(report.unexpected, ", "), misshapen);
-    check<StateError>(contradictory.empty(),
-                      "load_state_dict: expected one value for tensors that {} ties, got different ones: {}", type_name(*this),
-                      contradictory);
+                      "{}: expected the tensors of {}, got: missing [{}], unexpected [{}], of another shape [{}]", operation,
+                      owner, fmt::join(report.missing, ", "), fmt::join(report.unexpected, ", "), misshapen);
+    check<StateError>(contradictory.empty(), "{}: expected one value for tensors that {} ties, got different ones: {}",
+                      operation, owner, contradictory);
+    return match;
+}
 
+LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
+    NamedTensors tensors;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) { tensors.push_back({name, tensor}); });
+    visit(visitor);
+    detail::StateMatch match = detail::match_state("load_state_dict", type_name(*this), tensors, state, options);
     const no_grad off;
-    for (Target& target : targets)
-        if (!target.sources.empty()) target.tensor.copy_(target.sources[0].tensor);
-    return report;
+    for (auto& [to, from] : match.copies) to.copy_(from.tensor);
+    return match.report;
 }
 
 std::string type_name(const Module& module) { return type_name(typeid(module)); }

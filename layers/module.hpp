@@ -95,6 +95,28 @@ struct Module {
     LoadReport load_state_dict(const NamedTensors& state, LoadOptions options = {});
 };
 
+namespace detail {
+
+/// What loading a state comes to.
+struct StateMatch {
+    struct Copy {
+        Tensor to;
+        NamedTensor from;
+    };
+    std::vector<Copy> copies;  ///< one for each tensor that the state has
+    LoadReport report;
+};
+
+/// Finds for each tensor what a state has under its name, or one of its names, and changes nothing. Throws as
+/// Module::load_state_dict does, in the name of `operation` and of the `owner` of the tensors.
+StateMatch match_state(const char* operation, const std::string& owner, const NamedTensors& tensors, const NamedTensors& state,
+                       LoadOptions options);
+
+/// Whether two tensors of one shape have the same bits.
+bool same_bits(const Tensor& a, const Tensor& b);
+
+}  // namespace detail
+
 /// The scope of a module, for observers: `const ModuleScope scope(*this);` at the head of `forward`.
 ///
 /// It stands for the full name of the module in the model that is observed. A Layer that is called as `layer(x)` has it already.
