@@ -7,3 +7,4 @@
 #include <tapehead/layers/layers.hpp>
 #include <tapehead/optim/optim.hpp>
 #include <tapehead/study/study.hpp>
+#include <tapehead/version.hpp>

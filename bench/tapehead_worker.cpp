@@ -278,5 +278,5 @@ const workloads::Makers make{training,   attention, decoding,        chain,     
 }  // namespace
 
 int main(int argc, char** argv) {
-    return workloads::serve(argc, argv, {"Tapehead " TAPEHEAD_VERSION, [](int n) { set_num_threads(n); }, make});
+    return workloads::serve(argc, argv, {"Tapehead " + std::string(version), [](int n) { set_num_threads(n); }, make});
 }

@@ -1,25 +1,31 @@
 # The library twice from one list of sources: float and double.
 
+# Whoever adds this folder to a project links the library, and so what it links, from folders beside and above.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+endif()
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(Threads REQUIRED)
 find_package(xtensor REQUIRED)
 find_package(xsimd REQUIRED)
 find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+include(TapeheadFind)
+foreach(library openblas zip pcre2)
+  if(NOT TARGET tapehead::${library})
+    message(FATAL_ERROR "tapehead: expected the library ${library}, found none; scripts/install-deps installs what is needed")
+  endif()
+endforeach()
 find_path(TAPEHEAD_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
 find_path(TAPEHEAD_XTENSOR_BLAS_INCLUDE xflens/cxxblas/cxxblas.h REQUIRED)
-find_library(TAPEHEAD_OPENBLAS NAMES openblas PATH_SUFFIXES openblas-openmp REQUIRED)
-# Not by libzip's own CMake files: Debian's ask for programs that its library package does not have.
-find_library(TAPEHEAD_ZIP NAMES zip REQUIRED)
-find_path(TAPEHEAD_ZIP_INCLUDE zip.h REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_library(TAPEHEAD_PCRE2 NAMES pcre2-8 REQUIRED)
-find_path(TAPEHEAD_PCRE2_INCLUDE pcre2.h REQUIRED)
 find_path(TAPEHEAD_CBLAS_INCLUDE cblas.h PATH_SUFFIXES x86_64-linux-gnu/openblas-openmp openblas-openmp openblas REQUIRED)
+find_path(TAPEHEAD_ZIP_INCLUDE zip.h REQUIRED)
+find_path(TAPEHEAD_PCRE2_INCLUDE pcre2.h REQUIRED)
 
 # One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
 set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
-foreach(entry autograd layers optim io data study testing tapehead.hpp)
+foreach(entry autograd layers optim io data study testing tapehead.hpp version.hpp)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
 endforeach()
 
@@ -41,7 +47,53 @@ file(GLOB TAPEHEAD_SOURCES CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/io/*.cpp ${PROJECT_SOURCE_DIR}/data/*.cpp ${PROJECT_SOURCE_DIR}/study/*.cpp
   ${PROJECT_SOURCE_DIR}/testing/*.cpp)
 
+# The runtime of OpenMP by name, as an installed static library is linked with it: whatever compiler its user has.
+list(GET OpenMP_CXX_LIB_NAMES 0 TAPEHEAD_OPENMP_RUNTIME)
+
+# For tests/packaging: shared libraries are linked from the objects of a static build, which are fit for both.
+set(TAPEHEAD_OBJECTS_OF "" CACHE PATH "Build folder with static libraries to link shared ones from, instead of compiling")
+mark_as_advanced(TAPEHEAD_OBJECTS_OF)
+
+# The library `name` in float (f32) or double (f64).
 function(tapehead_add_library name scalar)
+  if(TAPEHEAD_OBJECTS_OF)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
+    add_library(${name} SHARED ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
+    set(archive ${TAPEHEAD_OBJECTS_OF}/lib${name}.a)
+    target_link_options(${name} PRIVATE -Wl,--whole-archive ${archive} -Wl,--no-whole-archive)
+    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${archive})
+  else()
+    add_library(${name} ${TAPEHEAD_SOURCES})
+    tapehead_compile(${name} ${scalar})
+  endif()
+  add_library(tapehead::${name} ALIAS ${name})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${TAPEHEAD_INCLUDE}>)
+  if(scalar STREQUAL "f64")
+    target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
+  endif()
+
+  target_link_libraries(${name} PUBLIC xtensor Threads::Threads)
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:OpenMP::OpenMP_CXX>)
+  foreach(library tapehead::openblas tapehead::zip tapehead::pcre2 fmt::fmt)
+    target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:${library}>)
+  endforeach()
+
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")  # whoever links it links these too
+    target_link_libraries(${name} PRIVATE
+      $<INSTALL_INTERFACE:tapehead::openblas> $<INSTALL_INTERFACE:tapehead::zip> $<INSTALL_INTERFACE:tapehead::pcre2>
+      $<INSTALL_INTERFACE:fmt::fmt> $<INSTALL_INTERFACE:${TAPEHEAD_OPENMP_RUNTIME}>)
+  else()
+    set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    target_link_options(${name} PRIVATE -Wl,--version-script=${map})
+    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${map})
+    set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  endif()
+endfunction()
+
+# How the sources of a library are compiled. Position-independent in a static one too: it may end up in a user's shared library.
+function(tapehead_compile name scalar)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # set off by std::string inside xtensor's printing (GCC bug 105651)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/autograd/tensor.cpp PROPERTIES COMPILE_OPTIONS -Wno-stringop-overflow)
   endif()
@@ -49,19 +101,16 @@ function(tapehead_add_library name scalar)
   set(page ${PROJECT_SOURCE_DIR}/study/page/dist/page.html)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/study/page.cpp PROPERTIES
     COMPILE_DEFINITIONS "TAPEHEAD_PAGE=\"${page}\"" OBJECT_DEPENDS ${page})
-  add_library(${name} ${TAPEHEAD_SOURCES})
-  add_library(tapehead::${name} ALIAS ${name})
-  target_compile_features(${name} PUBLIC cxx_std_20)
-  target_include_directories(${name} PUBLIC ${TAPEHEAD_INCLUDE})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  # Places of operations (`Place` in autograd/node.hpp) read tapehead/autograd/ops/matmul.cpp, wherever the library was built.
+  target_compile_options(${name} PRIVATE
+    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}=tapehead -fmacro-prefix-map=${TAPEHEAD_INCLUDE}/tapehead=tapehead
+    $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)  # clang's default: functions are inlined within a source
   target_include_directories(${name} SYSTEM
     PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE} ${TAPEHEAD_ZIP_INCLUDE}
     ${TAPEHEAD_PCRE2_INCLUDE})
-  if(scalar STREQUAL "f64")
-    target_compile_definitions(${name} PUBLIC TAPEHEAD_F64)
-  endif()
-  target_link_libraries(${name} PUBLIC xtensor Threads::Threads
-    PRIVATE OpenMP::OpenMP_CXX ${TAPEHEAD_OPENBLAS} ${TAPEHEAD_ZIP} ${TAPEHEAD_PCRE2} fmt::fmt $<BUILD_INTERFACE:xsimd>
-    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:tapehead_warnings>)
+  target_link_libraries(${name} PRIVATE
+    $<BUILD_INTERFACE:xsimd> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:tapehead_warnings>)
 
   # What almost every source includes; parsing it once halves the build.
   target_precompile_headers(${name} PRIVATE
