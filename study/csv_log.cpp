@@ -45,11 +45,20 @@ bool is_later(std::string_view line, Index last_step) {
     return std::from_chars(line.data(), line.data() + line.size(), step).ec == std::errc() && step > last_step;
 }
 
+/// The length of the first line, whose fields may have line ends inside quotes.
+std::size_t header_length(std::string_view text) {
+    bool is_quoted = false;
+    std::size_t length = 0;
+    while (length < text.size() && (is_quoted || text[length] != '\n')) is_quoted ^= text[length++] == '"';
+    return length + 1;
+}
+
 /// How much of a text is whole lines, without those at its end that are of later steps.
 std::size_t kept_length(std::string_view text, Index last_step) {
+    const std::size_t header = header_length(text);
     std::size_t end = text.rfind('\n') + 1;
-    while (end > 0) {
-        const std::size_t begin = end < 2 ? 0 : text.rfind('\n', end - 2) + 1;
+    while (end > header) {
+        const std::size_t begin = text.rfind('\n', end - 2) + 1;
         if (!is_later(text.substr(begin, end - begin), last_step)) break;
         end = begin;
     }

@@ -39,7 +39,8 @@ def pages():
 
 def rooms():
     """The folders with public headers: those that have a place in the order, and after them all with an umbrella header."""
-    return ordered({*ROOMS, *(path.name for path in ROOT.iterdir() if (path / f"{path.name}.hpp").exists())}, ROOMS)
+    found = {path.name for path in ROOT.iterdir() if (path / f"{path.name}.hpp").exists()}
+    return ordered(found | {room for room in ROOMS if (ROOT / room).exists()}, ROOMS)
 
 
 def code():
