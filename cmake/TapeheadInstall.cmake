@@ -60,8 +60,9 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME libtapehead-dev)
 set(CPACK_PACKAGE_CONTACT "The Tapehead authors <noreply@example.org>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
-set(CPACK_PACKAGE_DESCRIPTION "A small C++20 framework: tensors, a tape, the layers of \"Attention Is All You Need\" and
-optimizers. Static libraries for float and double, headers, and files for CMake and pkg-config.")
+set(CPACK_PACKAGE_DESCRIPTION "A small C++20 framework: tensors, a tape, the layers of Attention Is All You Need and optimizers.
+Static libraries for float and double, headers, and files for CMake and pkg-config.")
+set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES OFF)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
