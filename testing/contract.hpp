@@ -3,6 +3,7 @@
 // Knows autograd, layers and io; no test framework. A check returns what it found wrong, in words.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,7 +38,7 @@ struct OperationContract {
 
 /// Checks a function of tensors.
 ///
-/// - the same inputs give the same bits, on one thread and on two, and are not changed
+/// - the same inputs give the same bits, and on another number of threads the same but for rounding; they are not changed
 /// - nothing is recorded without an input that requires grad, nor under no_grad
 /// - the gradient is right where an input is a leaf, the result of an operation, or given twice
 /// - the gradient is the same whether it is recorded or not
@@ -57,9 +58,9 @@ struct LayerContract {
 
 /// Calls a module of type M.
 template <class F, class M>
-concept CallOf = std::is_invocable_r_v < Tensor,
-        const F&, M&, const std::vector<Tensor>
-& > ;
+concept CallOf = requires(const F& f, M& module, const std::vector<Tensor>& inputs) {
+    { f(module, inputs) } -> std::convertible_to<Tensor>;
+};
 
 /// A kind of layer, and how it is called.
 struct LayerCase {
@@ -89,10 +90,11 @@ LayerCase layer_case(Make make, Forward forward, std::vector<Tensor> inputs) {
 
 /// Checks a layer.
 ///
-/// - the seed decides its first values; names in `visit` are given once each
+/// - the seed decides its first values; each instance has tensors of its own
+/// - `visit` gives each name once, and names every tensor that requires grad
 /// - every parameter gets a gradient that is not 0, but for the idle ones; zero_grad takes it away
 /// - train and eval reach all modules inside; in evaluation it is deterministic and draws no random number, in training it does as
-///   is_random says; on two threads it computes what it does on one
+///   is_random says; on two threads it computes what it does on one, but for rounding
 /// - what is saved by name or in a file and loaded into another instance computes the same
 /// - a batch of one gives what the first row of a larger one does
 /// - inputs that are views of other memory, or results of operations, give the same values and gradients

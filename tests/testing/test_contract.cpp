@@ -125,7 +125,7 @@ TEST_CASE("contract: an operation that remembers is found") {
 
 TEST_CASE("contract: an operation that depends on the number of threads is found") {
     const Function depends = [](const std::vector<Tensor>& in) { return in[0] * num_threads(); };
-    CHECK(has(contract::operation_faults(depends, {ones_with_grad()}), "on one thread and on two"));
+    CHECK(has(contract::operation_faults(depends, {ones_with_grad()}), "the value on two threads"));
 }
 
 TEST_CASE("contract: an operation that is always recorded is found") {
@@ -166,6 +166,23 @@ TEST_CASE("contract: layers that are right pass") {
                               return layer(in[0], in[1], in[1]);
                           },
                           {numbers({2, 3, 4}), numbers({2, 2, 4}, 2)}, {.idle = {"k_proj.bias"}});
+}
+
+TEST_CASE("contract: a constant that visit forgets is found, though every instance computes the same") {
+    struct Shifted : Layer {
+        Linear inner{4, 4};
+        Tensor shift = init::constant_(make_parameter({4}), 0);
+        Tensor forward(const Tensor& x) const override { return inner(x) + shift; }
+        void visit(Visitor& v) override { v("inner", inner); }
+    };
+    CHECK(has(contract::layer_faults(contract::layer_case([] { return Shifted(); }, numbers({3, 4}))),
+              "expected visit to name every tensor that requires grad, got none for one of shape [4] in 'add'"));
+}
+
+TEST_CASE("contract: instances that share their tensors are found") {
+    const Linear one(4, 4);
+    CHECK(has(contract::layer_faults(contract::layer_case([&] { return one; }, numbers({3, 4}))),
+              "expected a new instance each time, got one that shares its tensors"));
 }
 
 TEST_CASE("contract: what is wrong with a layer is said") {
