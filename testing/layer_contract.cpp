@@ -1,194 +1,22 @@
-// The checks of contract.hpp, each a function that adds what it finds.
-#include <tapehead/testing/contract.hpp>
-
+// The contract of layers; see contract.hpp.
 #include <unistd.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
-#include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/observer.hpp>
-#include <tapehead/autograd/ops/arithmetic.hpp>
-#include <tapehead/autograd/ops/create.hpp>
 #include <tapehead/autograd/ops/indexing.hpp>
-#include <tapehead/autograd/ops/reduce.hpp>
-#include <tapehead/autograd/ops/shaping.hpp>
-#include <tapehead/autograd/random.hpp>
 #include <tapehead/autograd/sweep.hpp>
-#include <tapehead/autograd/threads.hpp>
 #include <tapehead/io/checkpoint.hpp>
 #include <tapehead/layers/gradcheck.hpp>
+#include <tapehead/testing/contract.hpp>
+#include <tapehead/testing/faults.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR::testing {
+
+using namespace detail;
+
 namespace {
-
-constexpr bool is_f64 = sizeof(Scalar) == 8;
-constexpr Real tolerance = is_f64 ? 1e-9 : 1e-4;  // relative to the larger of 1 and the number
-
-using Tensors = std::vector<Tensor>;
-
-/// Lets the default random stream begin at one place again and again, and puts it back at the end.
-class SameDraws {
-public:
-    SameDraws() = default;
-    ~SameDraws() { restart(); }
-    SameDraws(const SameDraws&) = delete;
-    SameDraws& operator=(const SameDraws&) = delete;
-
-    void restart() const { default_generator().set_state(seed_, position_); }
-
-private:
-    std::uint64_t seed_ = default_generator().seed(), position_ = default_generator().position();
-};
-
-/// Sets a number of threads, and puts it back at the end.
-class Threads {
-public:
-    explicit Threads(int n) { set_num_threads(n); }
-    ~Threads() { set_num_threads(before_); }
-    Threads(const Threads&) = delete;
-    Threads& operator=(const Threads&) = delete;
-
-private:
-    int before_ = num_threads();
-};
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-    return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0;
-}
-
-/// Nothing if two tensors are equal to rounding, else where they are not.
-std::string difference(const Tensor& actual, const Tensor& expected) {
-    if (actual.shape() != expected.shape())
-        return fmt::format("shape {} instead of {}", to_string(actual.shape()), to_string(expected.shape()));
-    for (Index i = 0; i < actual.numel(); ++i) {
-        const Real a = actual.data()[i], e = expected.data()[i];
-        const bool is_same = a == e || (std::isnan(a) && std::isnan(e));
-        if (!is_same && !(std::abs(a - e) <= tolerance * std::max<Real>(1, std::abs(e))))
-            return fmt::format("{} instead of {} as element {}", a, e, i);
-    }
-    return "";
-}
-
-void expect_close(Faults& faults, const Tensor& actual, const Tensor& expected, const std::string& what) {
-    const std::string found = difference(actual, expected);
-    if (!found.empty()) faults.push_back(fmt::format("{}: got {}", what, found));
-}
-
-/// Results of one computation on one thread and on two, of which only rounding may tell.
-void expect_same_on_threads(Faults& faults, const Tensors& on_one, const Tensors& on_two) {
-    for (std::size_t i = 0; i < on_one.size(); ++i)
-        expect_close(faults, on_two[i], on_one[i],
-                     i == 0 ? std::string("the value on two threads") : fmt::format("gradient {} on two threads", i - 1));
-}
-
-void expect(Faults& faults, bool is_true, const std::string& otherwise) {
-    if (!is_true) faults.push_back(otherwise);
-}
-
-/// A scalar that sees every element of y with another weight.
-Tensor weighted(const Tensor& y) {
-    Generator generator(9);
-    return sum(y * randn(y.shape(), generator));
-}
-
-/// Leaves of the same values; those require grad that did.
-Tensors leaves(const Tensors& inputs) {
-    Tensors result;
-    for (const Tensor& x : inputs) result.push_back(!x.defined() ? x : clone(x.detach()).requires_grad_(x.requires_grad()));
-    return result;
-}
-
-Tensors requiring_grad(const Tensors& inputs) {
-    Tensors wanted;
-    std::ranges::copy_if(inputs, std::back_inserter(wanted), [](const Tensor& x) { return x.defined() && x.requires_grad(); });
-    return wanted;
-}
-
-/// x as the result of an operation on other memory of another shape, which is the second.
-std::pair<Tensor, Tensor> as_result(const Tensor& x) {
-    Tensor other = clone(x.dim() < 2 ? reshape(x.detach(), {-1, 1}) : transpose(x.detach())).requires_grad_();
-    return {x.dim() < 2 ? reshape(other, x.shape()) : transpose(other), other};
-}
-
-/// Back to the shape of x, for a gradient of the second of as_result(x).
-Tensor back_from(const Tensor& gradient, const Tensor& x) {
-    return x.dim() < 2 ? reshape(gradient, x.shape()) : transpose(gradient);
-}
-
-void check_finite_differences(Faults& faults, const GradcheckReport& report, const std::string& which) {
-    if (!report) faults.push_back(fmt::format("{} derivatives: {}", which, report.message()));
-}
-
-// Operations
-
-void check_values(Faults& faults, const Function& f, const Tensors& inputs) {
-    const SameDraws draws;
-    const Tensors xs = leaves(inputs);
-    const auto run = [&](int threads) {
-        const Threads set(threads);
-        draws.restart();
-        Tensors results{f(xs)};
-        for (Tensor& dx : grad(weighted(results[0]), requiring_grad(xs))) results.push_back(std::move(dx));
-        return results;
-    };
-    const Tensors on_two = run(2), again = run(2);
-    expect(faults, std::ranges::equal(on_two, again, same_bits), "expected the same bits from the same inputs, got others");
-    expect_same_on_threads(faults, run(1), on_two);
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-        expect(faults, !inputs[i].defined() || same_bits(xs[i], inputs[i]),
-               fmt::format("expected input {} as it was, got it changed", i));
-}
-
-void check_recording(Faults& faults, const Function& f, const Tensors& inputs) {
-    Tensors fixed;
-    for (const Tensor& x : inputs) fixed.push_back(x.defined() ? x.detach() : x);
-    expect(faults, !f(fixed).requires_grad(), "expected nothing to be recorded where no input requires grad");
-    const no_grad off;
-    expect(faults, !f(leaves(inputs)).requires_grad(), "expected nothing to be recorded under no_grad");
-}
-
-void check_gradients(Faults& faults, const Function& f, const Tensors& inputs, const OperationContract& contract) {
-    const SameDraws draws;
-    const auto gradients = [&](const Tensors& xs, const Tensors& wanted, const GradOptions& options = {}) {
-        draws.restart();
-        return grad(weighted(f(xs)), wanted, options);
-    };
-    const Tensors xs = leaves(inputs), wanted = requiring_grad(xs);
-    const Tensors plain = gradients(xs, wanted);
-    if (contract.second_order) {
-        const Tensors recorded = gradients(xs, wanted, {.create_graph = true});
-        for (std::size_t i = 0; i < wanted.size(); ++i)
-            expect_close(faults, recorded[i], plain[i], fmt::format("gradient {}, recorded", i));
-    }
-    for (std::size_t i = 0, which = 0; i < xs.size(); ++i) {
-        if (!xs[i].defined() || !xs[i].requires_grad()) continue;
-        Tensors with_result = xs;
-        const auto [result, other] = as_result(xs[i]);
-        with_result[i] = result;
-        expect_close(faults, back_from(gradients(with_result, {other})[0], xs[i]), plain[which],
-                     fmt::format("gradient of input {}, the result of an operation", i));
-        ++which;
-    }
-    for (std::size_t i = 0; i + 1 < xs.size(); ++i) {
-        const Tensor &x = xs[i], &next = xs[i + 1];
-        const bool is_pair = x.defined() && next.defined() && x.requires_grad() && next.requires_grad();
-        if (!is_pair || x.shape() != next.shape()) continue;
-        Tensors apart = xs, same = xs;
-        apart[i + 1] = clone(x.detach()).requires_grad_();
-        same[i + 1] = x;
-        const Tensors both = gradients(apart, {apart[i], apart[i + 1]});
-        expect_close(faults, gradients(same, {x})[0], both[0] + both[1],
-                     fmt::format("gradient of a tensor that is given as inputs {} and {}", i, i + 1));
-    }
-}
-
-// Layers
-
-using Run = std::function<Tensor(Module&, const Tensors&)>;
 
 void check_names(Faults& faults, Module& module) {
     std::set<std::string> names;
@@ -213,10 +41,10 @@ void check_visit_is_complete(Faults& faults, const LayerCase& layer) {
     Tensors known = layer.inputs;
     Visitor visitor([&](const std::string&, Tensor& tensor) { known.push_back(tensor); });
     module->visit(visitor);
-    for (const auto& [tensor, operation] : leaves_seen.used)
-        expect(faults, std::ranges::any_of(known, [&](const Tensor& other) { return other.is(tensor); }),
+    for (const auto& use : leaves_seen.used)
+        expect(faults, std::ranges::any_of(known, [&](const Tensor& other) { return other.is(use.first); }),
                fmt::format("expected visit to name every tensor that requires grad, got none for one of shape {} in '{}'",
-                           to_string(tensor.shape()), operation));
+                           to_string(use.first.shape()), use.second));
 }
 
 /// The largest magnitude among some gradients.
@@ -398,24 +226,6 @@ void check_derivatives(Faults& faults, const LayerCase& layer, const LayerContra
 }
 
 }  // namespace
-
-Faults operation_faults(const Function& f, const Tensors& inputs, const OperationContract& contract) {
-    check<GradError>(!requiring_grad(inputs).empty(), "operation_faults: expected an input that requires grad, got none");
-    Faults faults;
-    check_values(faults, f, inputs);
-    check_recording(faults, f, inputs);
-    check_gradients(faults, f, inputs, contract);
-    if (!is_f64) return faults;
-    const Tensors xs = leaves(inputs);
-    const SameDraws draws;
-    const Function same = [&](const Tensors& in) {
-        draws.restart();
-        return f(in);
-    };
-    check_finite_differences(faults, gradcheck(same, xs, contract.gradcheck), "first");
-    if (contract.second_order) check_finite_differences(faults, gradgradcheck(same, xs, contract.gradcheck), "second");
-    return faults;
-}
 
 Faults layer_faults(const LayerCase& layer, const LayerContract& contract) {
     Faults faults;
