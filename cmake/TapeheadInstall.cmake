@@ -3,6 +3,11 @@
 # Nothing installed names the folder of the build or that of the installation: an installed tree can be moved.
 
 include(GNUInstallDirs)
+foreach(folder INCLUDEDIR LIBDIR DATADIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${folder}}")
+    message(FATAL_ERROR "tapehead: expected CMAKE_INSTALL_${folder} within the prefix, got ${CMAKE_INSTALL_${folder}}")
+  endif()
+endforeach()
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapehead)
 
@@ -52,8 +57,9 @@ endforeach()
 install(DIRECTORY templates DESTINATION ${CMAKE_INSTALL_DATADIR}/tapehead PATTERN build EXCLUDE)
 install(FILES cmake/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libtapehead-dev)
 
-# The Debian package, which scripts/package makes: of the static library, which nothing but programs of its users depends on.
-if(NOT TAPEHEAD_IS_STATIC)
+# The Debian package, which scripts/package makes: of the static library, which nothing but programs of its users depends on. Not as a part
+# of another project, whose packages are its own.
+if(NOT TAPEHEAD_IS_STATIC OR NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
 set(CPACK_GENERATOR DEB)
