@@ -1,7 +1,9 @@
 // Ctrl-C as a wish instead of an end: training stops after the step at hand, and is saved.
 #pragma once
 
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <stdexcept>
 
 namespace examples {
@@ -11,7 +13,8 @@ struct Interrupted : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// While one lives, SIGINT (Ctrl-C) and SIGTERM are noted; the second of a kind ends the program at once.
+/// While one lives, SIGINT (Ctrl-C) and SIGTERM are noted; the second of a kind ends the program at once. One that the program was
+/// started to ignore, as in the background of a script, is still ignored.
 class InterruptGuard {
 public:
     InterruptGuard() {
@@ -19,12 +22,13 @@ public:
         struct sigaction action = {};
         action.sa_handler = [](int) { requested_ = 1; };
         action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-        sigaction(SIGINT, &action, &before_[0]);
-        sigaction(SIGTERM, &action, &before_[1]);
+        for (std::size_t i = 0; i < signals.size(); ++i) {
+            sigaction(signals[i], &action, &before_[i]);
+            if (before_[i].sa_handler == SIG_IGN) sigaction(signals[i], &before_[i], nullptr);
+        }
     }
     ~InterruptGuard() {
-        sigaction(SIGINT, &before_[0], nullptr);
-        sigaction(SIGTERM, &before_[1], nullptr);
+        for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before_[i], nullptr);
     }
     InterruptGuard(const InterruptGuard&) = delete;
     InterruptGuard& operator=(const InterruptGuard&) = delete;
@@ -32,8 +36,9 @@ public:
     bool requested() const { return requested_ != 0; }
 
 private:
+    static constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
     inline static volatile std::sig_atomic_t requested_ = 0;
-    struct sigaction before_[2] = {};
+    std::array<struct sigaction, 2> before_ = {};
 };
 
 }  // namespace examples

@@ -53,7 +53,7 @@ public:
     Program(const std::string& name, const std::string& description) : app_(description, name) {
         app_.get_formatter()->column_width(34);
         setting("--seed", seed, "Seed of all random numbers; the same seed gives the same run")->check(between(0));
-        option("--threads", threads, "Threads to use")->check(between(1, 1024));
+        limit("--threads", threads, "Threads to use")->check(between(1, 1024));
     }
 
     tapehead::Id seed = 1;
@@ -80,7 +80,7 @@ public:
         settings_.push_back({name, added, [&value] { return fmt::format("{}", value); }});
         return added;
     }
-    /// Adds a setting that may be given anew for a run that is resumed, such as for how long it goes on.
+    /// Adds a setting that may be given anew for a run that is resumed: for how long it goes on, and on how much of the machine.
     template <class T>
     CLI::Option* limit(const std::string& name, T& value, const std::string& description) {
         CLI::Option* added = setting(name, value, description);

@@ -78,9 +78,10 @@ std::string Progress::figures(bool is_last) const {
     const auto done = static_cast<double>(step_ - options_.first);
     double left = done > 0 ? elapsed * static_cast<double>(total_ - step_) / done : 0;
     if (options_.minutes > 0) left = std::clamp(60 * options_.minutes - elapsed, 0.0, left);
-    return fmt::format("{:>{}}/{}  {} {:.4f}  {} {}/s  {}", step_, fmt::formatted_size("{}", total_), total_, options_.measure,
-                       measure_, short_number(amount_ / elapsed), options_.unit,
-                       is_last ? fmt::format("in {}", clock(elapsed)) : fmt::format("{} left", clock(left)));
+    const std::string steps = fmt::format("{:>{}}/{}", step_, fmt::formatted_size("{}", total_), total_);
+    if (amount_ == 0) return steps;  // nothing was left to do
+    return fmt::format("{}  {} {:.4f}  {} {}/s  {}", steps, options_.measure, measure_, short_number(amount_ / elapsed),
+                       options_.unit, is_last ? fmt::format("in {}", clock(elapsed)) : fmt::format("{} left", clock(left)));
 }
 
 void Progress::draw(bool is_last) {

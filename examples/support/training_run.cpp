@@ -16,20 +16,27 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A check for an option that names what is written later, as a whole.
+/// A check for an option that names what is written later, with the folders that are not there yet.
 CLI::Validator in_writable_folder() {
     const auto check = [](const std::string& path) {
-        const std::string folder = std::filesystem::absolute(path).parent_path();
-        return access(folder.c_str(), W_OK) == 0 ? std::string()
-                                                 : fmt::format("expected a path that can be written, got {}", path);
+        std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+        while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+        return std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK | X_OK) == 0
+                   ? std::string()
+                   : fmt::format("expected a path that can be written, got {}", path);
     };
     return {check, ""};
 }
 
-/// Throws CLI::ValidationError where the options contradict each other or the files that are there.
-void check_options(const TrainingRunOptions& o) {
+/// Takes --resume for --save where there is no other. Throws CLI::ValidationError where the options contradict each other or the files
+/// that are there.
+void settle_options(TrainingRunOptions& o) {
+    std::error_code none;
+    if (o.save.empty() || std::filesystem::equivalent(o.save, o.resume, none)) o.save = o.resume;
     if (o.checkpoint_every > 0 && o.save.empty())
         throw CLI::ValidationError("--checkpoint-every: expected --save with it, got none");
+    if (o.file.empty() && std::filesystem::is_directory(o.save, none))
+        throw CLI::ValidationError(fmt::format("--save: expected a file, got the folder '{}'", o.save));
     if (o.save != o.resume && std::filesystem::exists(o.file_in(o.save)))
         throw CLI::ValidationError(fmt::format(
             "--save: expected a place for a new training, got '{}', which is one; go on with it by --resume, or remove it",
@@ -52,8 +59,7 @@ void TrainingRunOptions::add_to(Program& p) {
         ->check(between(0));
     log.add_to(p);
     p.after_parsing([this, &p] {
-        if (save.empty()) save = resume;
-        check_options(*this);
+        settle_options(*this);
         if (!resume.empty()) p.take_settings(SafetensorsFile(file_in(resume)).metadata(), resume);
     });
 }
@@ -92,7 +98,7 @@ bool TrainingRun::next() {
                                                        .minutes = plan_.minutes * (1 - share_of_time()),
                                                        .first = step_});
     }
-    const bool is_due = options_.checkpoint_every > 0 && step_ % options_.checkpoint_every == 0;
+    const bool is_due = options_.checkpoint_every > 0 && step_ > 0 && step_ % options_.checkpoint_every == 0;
     if (is_due && step_ != saved_) save();
     if (interrupt_->requested() || step_ >= plan_.steps || share_of_time() >= 1) return false;
     ++step_;

@@ -13,7 +13,7 @@
 //     }
 //     run.finish();
 //
-// A run that is resumed ends with the same bits as one that was never stopped.
+// A run that is resumed ends with the same bits as one that was never stopped, on the same number of threads and without a limit in minutes.
 #pragma once
 
 #include <chrono>
@@ -77,8 +77,8 @@ private:
 
     TrainingRunOptions options_;
     TrainingPlan plan_;
-    tapehead::Index step_ = 0, saved_ = 0;
-    tapehead::Real seconds_ = 0;  // before start_
+    tapehead::Index step_ = 0, saved_ = -1;  // the last that was begun, and saved
+    tapehead::Real seconds_ = 0;             // before start_
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     std::optional<Progress> progress_;
     std::optional<TrainingLog> log_;
