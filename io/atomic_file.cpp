@@ -23,8 +23,8 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
-/// A file under construction, gone unless it is kept: it has no name until then, so that not even a program that is killed leaves it
-/// behind, or a name of its own where the file system knows no other way.
+/// A file under construction, gone unless it is kept: it has no name until it is whole, so that not even a program that is killed leaves a
+/// part of it behind; or a name of its own where the file system knows no other way.
 class Draft {
 public:
     explicit Draft(std::string path)
