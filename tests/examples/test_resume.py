@@ -109,6 +109,12 @@ class Resume(unittest.TestCase):
         for file in files:
             self.assertEqual((parts / file).read_bytes(), (whole / file).read_bytes(), file)
 
+    def test_folders_on_the_way_are_made(self):
+        self.run_program("sequence", "--steps", 2, "--save", self.folder / "deep/er/run", *SMALL)
+        self.assertTrue((self.folder / "deep/er/run").exists())
+        self.run_program("gpt2", "--init", self.text, "--vocabulary", 270, "--save", f"{self.folder}/deep/model/", *SMALL)
+        self.assertTrue((self.folder / "deep/model/model.safetensors").exists())
+
     def test_a_run_that_has_ended_goes_on_for_more_steps(self):
         run = self.folder / "run.safetensors"
         self.run_program("sequence", "--steps", 3, "--save", run, "--log", self.log, *SMALL)
@@ -120,6 +126,8 @@ class Resume(unittest.TestCase):
         self.assertIn(f"Going on after step 3 of '{run}'.", output)
         self.assertIn("5/5  loss", output)
         self.assertEqual(run.read_bytes(), before)
+        self.run_program("sequence", "--resume", run, "--steps", 4, "--save", f"{self.folder}/./{run.name}")
+        self.assertEqual(contents(run)[0]["__metadata__"]["--steps"], "4")
         steps = [line.split(",")[0] for line in self.log.read_text().splitlines()]
         self.assertEqual(steps, ["step", "1", "2", "3", "4", "5"])
         self.assertEqual(contents(longer)[0]["__metadata__"]["--embed-dim"], "16")
@@ -134,7 +142,8 @@ class Resume(unittest.TestCase):
             (["translate", "--resume", run], f"--resume: expected a run of translate, got '{run}' of sequence"),
             (["sequence", "--resume", self.folder / "missing"], "--resume"),
             (["sequence", "--checkpoint-every", 3], "--checkpoint-every: expected --save with it, got none"),
-            (["sequence", "--save", self.folder / "missing/run"], "expected a path that can be written"),
+            (["sequence", "--save", self.text / "run"], "expected a path that can be written"),
+            (["sequence", "--save", self.folder], "--save: expected a file, got the folder"),
         ]:
             self.assertIn(message, self.run_program(*command, status=(2,)))
         broken = self.folder / "broken.safetensors"
