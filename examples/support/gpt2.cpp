@@ -270,6 +270,7 @@ void save_gpt2(const std::string& folder, GPT2& model) {
     NamedTensors written;
     for (const auto& [name, shape, members, transposed] : stored_parameters(model.config)) {
         std::vector<Tensor> parts;
+        parts.reserve(members.size());
         for (const std::string& member : members) parts.push_back(tensors.at(member));
         const Tensor whole = concat(parts);
         written.push_back({name, transposed ? transpose(whole) : whole});

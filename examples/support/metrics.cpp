@@ -90,7 +90,8 @@ std::u32string rewrite(std::u32string_view text, IsKind first, IsKind second, st
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+        text.replace(at, from.size(), to);
 }
 
 /// Sentences as words, each word numbered by when it first came.

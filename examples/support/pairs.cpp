@@ -19,7 +19,7 @@ namespace {
 std::u32string_view trimmed(std::u32string_view text) {
     constexpr std::u32string_view space = U" \t\r\u00A0\uFEFF";  // the last is a byte order mark
     const std::size_t first = text.find_first_not_of(space);
-    return first == text.npos ? U"" : text.substr(first, text.find_last_not_of(space) - first + 1);
+    return first == std::u32string_view::npos ? U"" : text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
 struct Sides {
@@ -32,7 +32,7 @@ Sides sides_of(std::u32string_view line, const std::string& path, std::size_t nu
         throw std::runtime_error(
             fmt::format("pairs: expected \"source TAB target\", got {} in line {} of {}", what, number, path));
     };
-    if (tab == line.npos) refuse("no tab");
+    if (tab == std::u32string_view::npos) refuse("no tab");
     const std::u32string_view rest = line.substr(tab + 1);
     const Sides sides{trimmed(line.substr(0, tab)), trimmed(rest.substr(0, rest.find(U'\t')))};
     if (sides.source.empty() || sides.target.empty()) refuse("an empty side");
@@ -49,7 +49,7 @@ PairFile read_pairs(const std::string& path, std::size_t max_characters) {
     for (std::u32string_view rest = text; !rest.empty();) {
         const std::size_t end = rest.find(U'\n');
         const std::u32string_view line = rest.substr(0, end);
-        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+        rest.remove_prefix(end == std::u32string_view::npos ? rest.size() : end + 1);
         ++number;
         if (trimmed(line).empty()) continue;
         const Sides sides = sides_of(line, path, number);
