@@ -147,7 +147,8 @@ struct Simd {
     void (*cross_entropy_backward)(const Scalar* x, const Id* target, const Scalar* w, Real smoothing, const Scalar* shift,
                                    const Scalar* log_sum, const Scalar* dy, Scalar* dx, Index rows, Index n);
 
-    /// x̂ = (x − mean) rstd, y = x̂ w + b, over each row; w and b [n] may be null. mean, rstd: [rows].
+    /// x̂ = (x − x₀ − mean) rstd, y = x̂ w + b, over each row, x₀ its first element and mean that of x − x₀; w and b [n] may be null.
+    /// mean, rstd: [rows].
     void (*layer_norm)(const Scalar* x, const Scalar* w, const Scalar* b, Scalar* y, Scalar* mean, Scalar* rstd, Index rows,
                        Index n, Scalar eps);
     /// g = dy w;  dx = rstd (g − mean(g) − x̂ mean(g x̂)),  dw = Σ_rows dy x̂,  db = Σ_rows dy. Each output may be null.

@@ -1,7 +1,11 @@
 // Graphs built and swept on several threads at once, and results that do not depend on the number of threads.
 #include <support/testing.hpp>
 
+#include <algorithm>
+#include <set>
 #include <thread>
+
+#include <xtensor/xview.hpp>
 
 #include <tapehead/autograd/threads.hpp>
 
@@ -28,7 +32,93 @@ std::vector<double> train(int which) {
     return result;
 }
 
+/// A model of 2 layers that several threads use at once: embeddings [V, E], causal layers, logits through the same matrix.
+struct SharedModel {
+    static constexpr Index vocabulary = 11, embed_dim = 16;
+    Embedding embedding{vocabulary, embed_dim};
+    TransformerEncoder layers{{.embed_dim = embed_dim,
+                               .num_heads = 2,
+                               .num_encoder_layers = 2,
+                               .feedforward_dim = 32,
+                               .dropout = 0.1,
+                               .norm_first = true}};
+
+    SharedModel() {
+        layers.eval();
+        Generator generator(3);
+        init::normal_(embedding.weight, 0, 0.5, generator);
+    }
+    Tensor logits(const Tensor& y) const { return linear(y, embedding.weight); }
+
+    /// What follows a token, from a cache of the caller's own.
+    TokenSequence write(Id first) const {
+        const no_grad off;
+        std::vector<KeyValueCache> caches = layers.make_cache(1, 40);
+        const StepModel steps{.next =
+                                  [&](const Ids& ids) { return logits(select(layers.forward(embedding(ids), caches), 1, -1)); },
+                              .reorder = [&](const Ids& rows) { reorder(caches, rows); }};
+        Ids prompt = make_array<Id>({1, 1});
+        prompt(0, 0) = first;
+        return greedy_decode(steps, prompt, {.max_length = 30})[0];
+    }
+
+    /// The gradients of every weight for a batch of the caller's own; `.grad` is left alone.
+    std::vector<Tensor> gradients(Index seed) {
+        Ids ids = Ids::from_shape({4, 24});
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            ids.flat(i) = static_cast<Id>(i * i + 5 * i + static_cast<std::size_t>(seed)) % vocabulary;
+        const Tensor y = logits(layers(embedding(ids), AttentionMask::causal()));
+        std::vector<Tensor> weights = {embedding.weight};
+        for (const Tensor& weight : layers.parameters()) weights.push_back(weight);
+        return grad(cross_entropy(flatten(y, 0, 1), Ids(xt::flatten(ids))), weights);
+    }
+};
+
+/// f(0), f(1), ... on a thread each, all at the same time.
+template <class F>
+auto on_threads(int count, const F& f) {
+    std::vector<decltype(f(0))> results(static_cast<std::size_t>(count));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) threads.emplace_back([&, i] { results[static_cast<std::size_t>(i)] = f(i); });
+    for (std::thread& thread : threads) thread.join();
+    return results;
+}
+
 }  // namespace
+
+TEST_CASE("threads write with one model at the same time, each from a cache of its own") {
+    const SharedModel model;
+    const auto together = on_threads(6, [&](int i) { return model.write(i); });
+    for (int i = 0; i < 6; ++i) CHECK(together[static_cast<std::size_t>(i)] == model.write(i));
+    CHECK(std::set<TokenSequence>(together.begin(), together.end()).size() > 1);
+}
+
+TEST_CASE(
+    "threads differentiate one model's weights at the same time, each for data of its own, on any number of threads below") {
+    SharedModel model;
+    const int before = num_threads();
+    for (const int threads : {1, 3}) {
+        set_num_threads(threads);
+        const auto together = on_threads(4, [&](int i) { return model.gradients(i); });
+        for (int i = 0; i < 4; ++i) {
+            const std::vector<Tensor> alone = model.gradients(i);
+            for (std::size_t j = 0; j < alone.size(); ++j)
+                CHECK(std::ranges::equal(together[static_cast<std::size_t>(i)][j].values(), alone[j].values()));
+        }
+    }
+    set_num_threads(before);
+    CHECK_FALSE(model.embedding.weight.grad().defined());
+}
+
+TEST_CASE("threads with generators of their own draw what one thread draws from each") {
+    const auto draw = [](int i) {
+        Generator generator(static_cast<std::uint64_t>(i));
+        const Tensor x = leaf(randn({50, 20}, generator));
+        return grad(sum(dropout(x, 0.3, true, generator)), {x})[0];
+    };
+    const auto together = on_threads(4, draw);
+    for (int i = 0; i < 4; ++i) CHECK(std::ranges::equal(together[static_cast<std::size_t>(i)].values(), draw(i).values()));
+}
 
 TEST_CASE("A22: eight threads with graphs of their own get the gradients of a single one, bit for bit") {
     constexpr int count = 8;

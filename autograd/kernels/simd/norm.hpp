@@ -13,8 +13,8 @@ namespace tapehead::inline TAPEHEAD_SCALAR::kernels::TAPEHEAD_ISA {
 
 inline constexpr Index norm_worth = 32768;  // elements worth a thread
 
-/// One row of layer norm. Values are taken relative to x₀, so that a mean far from 0 costs no digits and a constant row has
-/// x̂ = 0 exactly: mean = x₀ + mean(x − x₀), variance = mean((x − mean)²).
+/// One row of layer norm. Values and their mean m are taken relative to x₀, so that a mean far from 0 costs no digits and a constant
+/// row has x̂ = 0 exactly: m = mean(x − x₀), variance = mean((x − x₀ − m)²).
 inline void layer_norm_row(const Scalar* x, const Scalar* w, const Scalar* b, Scalar* y, Scalar& mean, Scalar& rstd, Index n,
                            Scalar eps) {
     const Scalar first = x[0];  // kept, because y may be x
@@ -27,7 +27,7 @@ inline void layer_norm_row(const Scalar* x, const Scalar* w, const Scalar* b, Sc
                                       return d * d;
                                   }) /
                           static_cast<Real>(n);
-    mean = static_cast<Scalar>(first + offset);
+    mean = static_cast<Scalar>(offset);
     rstd = static_cast<Scalar>(1 / std::sqrt(variance + static_cast<Real>(eps)));
     const Vec scale(rstd);
     blocks(0, n, [&](Index i, auto part) {
@@ -44,7 +44,7 @@ inline void layer_norm(const Scalar* x, const Scalar* w, const Scalar* b, Scalar
     each_row(rows, n, norm_worth, [&](Index r) { layer_norm_row(x + r * n, w, b, y + r * n, mean[r], rstd[r], n, eps); });
 }
 
-/// One strip of columns of dw = Σ dy x̂ and db = Σ dy, x̂ = (x − mean) rstd. Without `mean` it is 0.
+/// One strip of columns of dw = Σ dy x̂ and db = Σ dy, x̂ = (x − x₀ − mean) rstd. Without `mean` it and x₀ are 0.
 inline void norm_weights_strip(const Scalar* x, const Scalar* mean, const Scalar* rstd, const Scalar* dy, Scalar* dw,
                                Scalar* db, Index rows, Index n, Index begin, Index end) {
     constexpr Index block = 32;  // rows of a partial sum in Scalar
@@ -56,10 +56,10 @@ inline void norm_weights_strip(const Scalar* x, const Scalar* mean, const Scalar
         for (Index i = 0; i < width; ++i) dw_part[i] = db_part[i] = 0;
         for (Index r = at; r < stop; ++r) {
             const Scalar *px = x + r * n + begin, *pdy = dy + r * n + begin;
-            const Scalar m = mean ? mean[r] : Scalar{0}, scale = rstd[r];
+            const Scalar x0 = mean ? x[r * n] : Scalar{0}, m = mean ? mean[r] : Scalar{0}, scale = rstd[r];
 #pragma omp simd
             for (Index i = 0; i < width; ++i) {
-                dw_part[i] += pdy[i] * ((px[i] - m) * scale);
+                dw_part[i] += pdy[i] * (((px[i] - x0) - m) * scale);
                 db_part[i] += pdy[i];
             }
         }
@@ -76,8 +76,8 @@ inline void norm_weights_strip(const Scalar* x, const Scalar* mean, const Scalar
 /// dx of one row: g = dy w; rstd (g − mean(g) − x̂ mean(g x̂)), of RMS norm (no `mean`) without the term mean(g).
 inline void norm_dx_row(const Scalar* x, const Scalar* w, const Scalar* mean, Scalar rstd, const Scalar* dy, Scalar* dx,
                         Index n) {
-    const Vec m(mean ? *mean : Scalar{0}), scale(rstd);
-    const auto normal = [&](Index i, auto part) { return (load(x + i, part) - m) * scale; };
+    const Vec x0(mean ? x[0] : Scalar{0}), m(mean ? *mean : Scalar{0}), scale(rstd);
+    const auto normal = [&](Index i, auto part) { return ((load(x + i, part) - x0) - m) * scale; };
     const auto g = [&](Index i, auto part) {
         const Vec d = load(dy + i, part);
         return w ? d * load(w + i, part) : d;

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Changes one sign, index or constant of the rules and kernels at a time, and sees whether the tests notice.
+
+Works in a copy of the tracked files. A mutant that does not compile, or compiles to the same program, is not counted. One that the double
+tests let pass is also given to the float tests, to ONNX's cases and to the bounds of accuracy. Ends with a table and the survivors, and
+with status 1 if they are more than allowed.
+"""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCOPE = ["autograd/ops/*.cpp", "autograd/kernels/*.cpp", "autograd/kernels/simd/*.hpp", "optim/*.cpp"]
+
+# (kind, what is found, what takes its place); the place is group 1.
+MUTATIONS = [
+    ("sign", r"( \+ )", " - "),
+    ("sign", r"( - )", " + "),
+    ("sign", r"( \+= )", " -= "),
+    ("sign", r"( -= )", " += "),
+    ("sign", r"( \* )", " / "),
+    ("sign", r"( / )", " * "),
+    ("sign", r"(?:[=(,?:]|return) ?(-)[\w(]", ""),
+    ("sign", r"( < )", " <= "),
+    ("sign", r"( <= )", " < "),
+    ("sign", r"( > )", " >= "),
+    ("sign", r"( >= )", " > "),
+    ("sign", r"( == )", " != "),
+    ("sign", r"( != )", " == "),
+    ("sign", r"( && )", " || "),
+    ("sign", r"( \|\| )", " && "),
+    ("index", r"\[(0)\]", "1"),
+    ("index", r"\[(1)\]", "0"),
+    ("index", r"\[(2)\]", "1"),
+    ("index", r"[\w)](?: \+ | - )(1)\b(?!\.)", "0"),
+    ("index", r"[\w)](?: \+ | - )(1)\b(?!\.)", "2"),
+    ("index", r"Index \w+ = (0)\b(?!\.)", "1"),
+    ("index", r"(?:dim|size|extent|shape)\((-?\d)\)", None),
+    ("constant", r"(?<![\w.\[])(\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.\]])", None),
+    ("constant", r"\b(true)\b", "false"),
+    ("constant", r"\b(false)\b", "true"),
+]
+
+
+def other_number(text):
+    """A number beside the given one."""
+    if re.fullmatch(r"-?\d+", text):
+        return str(int(text) + 1)
+    return repr(float(text) * 1.25)
+
+
+def without_comments_and_texts(source):
+    """The source with comments, texts and preprocessor lines as blanks of the same length."""
+    blank = lambda match: re.sub(r"[^\n]", " ", match.group())
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|^[ \t]*#[^\n]*', blank, source, flags=re.S | re.M)
+
+
+def candidates(folder):
+    """Every place of every mutation: kind -> [(path, start, end, replacement)]."""
+    places = {"sign": [], "index": [], "constant": []}
+    for path in sorted(p for pattern in SCOPE for p in folder.glob(pattern)):
+        code = without_comments_and_texts(path.read_text())
+        for kind, pattern, replacement in MUTATIONS:
+            for found in re.finditer(pattern, code):
+                new = other_number(found.group(1)) if replacement is None else replacement
+                places[kind].append((path, found.start(1), found.end(1), new))
+    return places
+
+
+class Tree:
+    """The copy with its build."""
+
+    def __init__(self, folder, jobs):
+        self.source, self.build, self.jobs = folder / "source", folder / "build", jobs
+        if self.source.exists():
+            shutil.rmtree(self.source)
+        self.source.mkdir(parents=True)
+        files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in filter(None, files.decode().split("\0")):
+            target = self.source / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / name).is_file():
+                shutil.copy2(ROOT / name, target)
+        subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
+                        "-DTAPEHEAD_TESTS=ON", "-DTAPEHEAD_EXAMPLES=OFF", "-DTAPEHEAD_BENCH=OFF"], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.targets = ["tests_f64", "onnx_conformance", "tests_f32", "accuracy"]
+
+    def make(self, target):
+        return subprocess.run(["ninja", "-C", self.build, f"-j{self.jobs}", target], capture_output=True, text=True)
+
+    def program(self, target):
+        return self.build / "tests" / ("accuracy/accuracy" if target == "accuracy" else target)
+
+    def digest(self, target):
+        return hashlib.sha256(self.program(target).read_bytes()).hexdigest()
+
+    def run(self, target, limit):
+        """Why the program fails, or None if it passes."""
+        arguments = [self.program(target)] + (["--abort"] if target.startswith("tests_") else [])
+        try:
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit, errors="replace", cwd=self.build)
+        except subprocess.TimeoutExpired:
+            return "no end"
+        if done.returncode in (0, 77):
+            return None
+        named = re.findall(r"^-{20,}\n(.+)\n", done.stdout, flags=re.M)
+        return named[-1].strip() if named else f"status {done.returncode}"
+
+
+def baseline(tree):
+    """The digest of the unchanged double tests and how long each program may take."""
+    limits = {}
+    for target in tree.targets:
+        made = tree.make(target)
+        if made.returncode != 0:
+            sys.exit(f"mutate: the unchanged tree does not build:\n{made.stdout[-3000:]}")
+        start = time.monotonic()
+        if why := tree.run(target, 1200):
+            sys.exit(f"mutate: the unchanged tree fails in {target}: {why}")
+        limits[target] = 30 + 10 * (time.monotonic() - start)
+    return tree.digest("tests_f64"), limits
+
+
+def try_mutant(tree, place, digest, limits):
+    """(outcome, what noticed): 'invalid', 'equal', 'killed' or 'survived'."""
+    path, start, end, new = place
+    original = path.read_text()
+    path.write_text(original[:start] + new + original[end:])
+    try:
+        for number, target in enumerate(tree.targets):
+            if tree.make(target).returncode != 0:
+                return "invalid", ""
+            if number == 0 and tree.digest(target) == digest:
+                return "equal", ""
+            if why := tree.run(target, limits[target]):
+                return "killed", f"{target}: {why}"
+        return "survived", ""
+    finally:
+        path.write_text(original)
+
+
+def describe(tree, place):
+    path, start, end, new = place
+    text = path.read_text()
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    line = text.count("\n", 0, start) + 1
+    return f"{path.relative_to(tree.source)}:{line}", text[first:last].strip(), (text[first:start] + new + text[end:last]).strip()
+
+
+def report(results, allowed):
+    counted = [r for r in results if r["outcome"] in ("killed", "survived")]
+    print("\n| mutation | tried | killed | survived |\n|---|--:|--:|--:|")
+    for kind in ("sign", "index", "constant", "all"):
+        of_kind = [r for r in counted if kind in ("all", r["kind"])]
+        killed = sum(r["outcome"] == "killed" for r in of_kind)
+        print(f"| {kind} | {len(of_kind)} | {killed} | {len(of_kind) - killed} |")
+    left_out = len(results) - len(counted)
+    print(f"\nNot counted: {left_out} that do not compile or compile to the same program.")
+    survivors = [r for r in counted if r["outcome"] == "survived"]
+    for r in survivors:
+        print(f"survivor: {r['place']}\n  - {r['before']}\n  + {r['after']}")
+    return 0 if len(survivors) <= allowed else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=100, help="mutants to count (default 100)")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice (default 1)")
+    parser.add_argument("--allowed", type=int, default=5, help="survivors for each 100 that are no failure (default 5)")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/mutation", help="to work in (default build/mutation)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers side by side (default: one a core)")
+    options = parser.parse_args()
+
+    tree = Tree(options.folder, options.jobs)
+    print("mutate: building and running the unchanged tests", flush=True)
+    digest, limits = baseline(tree)
+    chooser = random.Random(options.seed)
+    places = candidates(tree.source)
+    for kind in places.values():
+        chooser.shuffle(kind)
+    results, counted, start = [], 0, time.monotonic()
+    while counted < options.count and all(places.values()):
+        kind = ("sign", "index", "constant")[counted % 3]
+        place = places[kind].pop()
+        where, before, after = describe(tree, place)
+        outcome, why = try_mutant(tree, place, digest, limits)
+        results.append({"kind": kind, "place": where, "before": before, "after": after, "outcome": outcome, "why": why})
+        (options.folder / f"results_{options.seed}.json").write_text(json.dumps(results, indent=1))
+        counted += outcome in ("killed", "survived")
+        minutes = (time.monotonic() - start) / 60
+        print(f"[{counted}/{options.count}, {minutes:.0f} min] {outcome} {where}: {after}" + (f"  ({why})" if why else ""), flush=True)
+    sys.exit(report(results, options.allowed * options.count / 100))
+
+
+if __name__ == "__main__":
+    main()
