@@ -73,8 +73,8 @@ struct Module {
     /// Names every tensor and module among the members.
     virtual void visit(Visitor& v) = 0;
 
-    /// The tensors that require grad, each once even if it is used in several places, with the first of its names. Throws ValueError for
-    /// a name that `visit` gives twice; so do state_dict and load_state_dict.
+    /// The tensors that require grad, each once even if it is used in several places, with the first of its names. Throws
+    /// ValueError for a name that `visit` gives twice; so do state_dict and load_state_dict.
     NamedTensors named_parameters();
     /// The same without the names.
     std::vector<Tensor> parameters();
