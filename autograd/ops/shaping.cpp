@@ -163,8 +163,9 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
         if (counts[axis] == 1) continue;
         const AxisView view(shape, axis);
         y = reshape(y, {view.outer, 1, view.n * view.inner});
+        y = expand(y, {view.outer, counts[axis], view.n * view.inner});  // which refuses a count that is too large
         shape[axis] *= counts[axis];
-        y = reshape(expand(y, {view.outer, counts[axis], view.n * view.inner}), shape);
+        y = reshape(y, shape);
     }
     return y;
 }
