@@ -29,9 +29,10 @@ Shape shape_of(const ArrayOf<T>& array) {
     return shape;
 }
 
-/// An uninitialised array of a shape.
+/// An uninitialised array of a shape. Throws as checked_numel.
 template <class T>
 ArrayOf<T> make_array(const Shape& shape) {
+    checked_numel("make_array", shape);
     return ArrayOf<T>(typename ArrayOf<T>::shape_type(shape.begin(), shape.end()));
 }
 

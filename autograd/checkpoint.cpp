@@ -99,6 +99,7 @@ struct Segment {
 }  // namespace
 
 Tensor checkpoint(const Function& f, const std::vector<Tensor>& xs) {
+    detail::check_function("checkpoint", f);
     if (!grad_enabled()) return f(xs);
     Segment segment{f, xs, {}, {}, {}};
     Tensor y = segment.run();

@@ -31,7 +31,8 @@ Condition combine(const char* operation, const Condition& a, const Condition& b,
 }  // namespace
 
 Condition Condition::reshape(const Shape& shape) const {
-    check<ShapeError>(shape.numel() == numel(), "reshape: expected {} elements, got shape {}", numel(), shape);
+    check<ShapeError>(checked_numel("reshape", shape) == numel(), "reshape: expected {} elements, got shape {}", numel(),
+                      shape);
     Condition result = *this;
     result.shape_ = shape;
     return result;

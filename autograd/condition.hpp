@@ -14,9 +14,10 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// An array of true and false: a handle to values that are shared and do not change.
 class Condition {
 public:
-    /// Uninitialised, to be filled through `raw()` before it is shared.
+    /// Uninitialised, to be filled through `raw()` before it is shared. Throws as checked_numel.
     explicit Condition(const Shape& shape)
-        : values_(std::allocate_shared<bool[]>(memory::Allocator<bool>(), static_cast<std::size_t>(shape.numel()))),
+        : values_(std::allocate_shared<bool[]>(memory::Allocator<bool>(),
+                                               static_cast<std::size_t>(checked_numel("Condition", shape)))),
           shape_(shape) {}
     /// The values of an xtensor array or expression of bool, evaluated and copied.
     template <class E>

@@ -80,6 +80,7 @@ std::vector<Tensor> jacobians(const char* operation, const Tensor& y, const std:
 
 std::pair<Tensor, std::vector<Tensor>> vjp(const Function& f, const std::vector<Tensor>& xs, const Tensor& v,
                                            const DerivativeOptions& options) {
+    detail::check_function("vjp", f);
     const enable_grad on;
     const Recording at(f, xs, options);
     if (!v) check_one_element("vjp without a vector", at.y);
@@ -90,6 +91,7 @@ std::pair<Tensor, std::vector<Tensor>> vjp(const Function& f, const std::vector<
 
 std::pair<Tensor, Tensor> jvp(const Function& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& tangents,
                               const DerivativeOptions& options) {
+    detail::check_function("jvp", f);
     check_like("jvp", "tangent", tangents, xs);
     const enable_grad on;
     const Recording at(f, xs, options);
@@ -100,6 +102,7 @@ std::pair<Tensor, Tensor> jvp(const Function& f, const std::vector<Tensor>& xs, 
 
 std::pair<Tensor, std::vector<Tensor>> hvp(const Function& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs,
                                            const DerivativeOptions& options) {
+    detail::check_function("hvp", f);
     check_like("hvp", "vector", vs, xs);
     const enable_grad on;
     const Recording at(f, xs, options);
@@ -109,12 +112,14 @@ std::pair<Tensor, std::vector<Tensor>> hvp(const Function& f, const std::vector<
 }
 
 std::vector<Tensor> jacobian(const Function& f, const std::vector<Tensor>& xs, const DerivativeOptions& options) {
+    detail::check_function("jacobian", f);
     const enable_grad on;
     const Recording at(f, xs, options);
     return jacobians("jacobian", at.y, at.xs, options.create_graph);
 }
 
 std::vector<std::vector<Tensor>> hessian(const Function& f, const std::vector<Tensor>& xs, const DerivativeOptions& options) {
+    detail::check_function("hessian", f);
     const enable_grad on;
     const Recording at(f, xs, options);
     check_one_element("hessian", at.y);
@@ -130,6 +135,7 @@ std::vector<Tensor> per_sample_grads(const std::function<Tensor(Index sample)>& 
     for (const Tensor& parameter : parameters)
         check<GradError>(parameter.requires_grad(),
                          "per_sample_grads: expected every parameter to require grad, got one that does not");
+    detail::check_function("per_sample_grads", loss);
     const enable_grad on;
     std::vector<std::vector<Tensor>> rows(parameters.size());
     for (Index sample = 0; sample < samples; ++sample) {

@@ -19,6 +19,14 @@ std::vector<Tensor> requiring_grad(const std::vector<Tensor>& inputs) {
     return wanted;
 }
 
+void check_request(const char* operation, const Function& f, const GradcheckOptions& options) {
+    detail::check_function(operation, f);
+    check<ValueError>(options.step > 0 && std::isfinite(options.step), "{}: expected a step above 0, got {}", operation,
+                      options.step);
+    check<ValueError>(options.absolute >= 0 && options.relative >= 0, "{}: expected tolerances of at least 0, got {} and {}",
+                      operation, options.absolute, options.relative);
+}
+
 /// Σ w y with random w, which sees every element of y.
 Tensor weighted_sum(const Tensor& y, std::uint64_t seed) {
     Generator generator(seed);
@@ -75,6 +83,7 @@ std::string GradcheckReport::message() const {
 }
 
 GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+    check_request("gradcheck", f, options);
     const enable_grad on;
     const std::vector<Tensor> wanted = requiring_grad(inputs);
     check<GradError>(!wanted.empty(), "gradcheck: expected an input that requires grad, got none");
@@ -107,6 +116,7 @@ GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, 
 }
 
 GradcheckReport gradgradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+    check_request("gradgradcheck", f, options);
     const auto gradient = [&](const std::vector<Tensor>& xs) {
         Tensor total = 0;
         const Tensor value = weighted_sum(f(xs), options.seed + 1);

@@ -35,7 +35,7 @@ struct GradcheckReport {
 /// Compares the gradients of Σ w f(inputs), w random, with central differences (f(x + h) − f(x − h)) / 2h at every element.
 ///
 /// Inputs that do not require grad are held fixed. Values are changed and put back. Meant for f64. Throws GradError if no input
-/// requires grad, and whatever f throws.
+/// requires grad, ValueError for a step or tolerance that is none, and whatever f throws.
 GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
 
 /// The same for the second derivatives: checks the gradient of f as a function of its own.

@@ -10,6 +10,11 @@ Generator& default_generator() {
     return generator;
 }
 
+kernels::PhiloxKey Generator::advance(Index n) {
+    check<ValueError>(n >= 0, "Generator: expected at least 0 numbers, got {}", n);
+    return {seed_, position_.fetch_add(kernels::philox_positions(n))};
+}
+
 detail::Draws* detail::Draws::install() { return std::exchange(draws, this); }
 
 detail::Draws::~Draws() { draws = before_; }

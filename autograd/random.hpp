@@ -52,7 +52,7 @@ public:
         seed_ = seed;
         position_ = 0;
     }
-    /// The key of the next n numbers, which are then used up.
+    /// The key of the next n numbers, which are then used up. Throws ValueError for n < 0.
     kernels::PhiloxKey take(Index n) { return detail::draws ? detail::draws->take(*this, n) : advance(n); }
 
     std::uint64_t seed() const { return seed_; }          ///< of the stream
@@ -65,7 +65,7 @@ public:
 
 private:
     friend class detail::Draws;
-    kernels::PhiloxKey advance(Index n) { return {seed_, position_.fetch_add(kernels::philox_positions(n))}; }
+    kernels::PhiloxKey advance(Index n);
 
     std::atomic<std::uint64_t> seed_;
     std::atomic<std::uint64_t> position_{0};

@@ -12,26 +12,56 @@ Shape::Shape(std::span<const Index> extents) {
     for (const Index extent : extents) push_back(extent);
 }
 
-Index Shape::numel() const { return std::accumulate(begin(), end(), Index{1}, std::multiplies<>()); }
+Index Shape::numel() const {
+    if (contains(0)) return 0;
+    Index elements = 1;
+    for (const Index extent : *this)
+        check<ShapeError>(!__builtin_mul_overflow(elements, extent, &elements),
+                          "Shape: expected fewer than 2^63 elements, got shape {}", *this);
+    return elements;
+}
 
 void Shape::push_back(Index extent) {
-    check<ShapeError>(rank_ < max_rank, "Shape: expected at most {} axes, got more", max_rank);
+    check<ShapeError>(rank_ < max_rank, "Shape: expected at most {} axes, got {} and another of extent {}", max_rank, *this,
+                      extent);
     extents_[rank_++] = extent;
 }
 
 void Shape::insert(Index position, Index extent) {
+    check<IndexError>(0 <= position && position <= rank_, "Shape: expected a position in [0, {}], got {}", rank_, position);
     push_back(extent);
     std::rotate(begin() + position, end() - 1, end());
 }
 
 void Shape::erase(Index position) {
+    check<IndexError>(0 <= position && position < rank_, "Shape: expected a position in [0, {}), got {}", rank_, position);
     std::copy(begin() + position + 1, end(), begin() + position);
     --rank_;
+}
+
+Shape Shape::slice(Index first, Index last) const {
+    check<IndexError>(0 <= first && first <= last && last <= rank_, "Shape: expected axes within [0, {}], got [{}, {})", rank_,
+                      first, last);
+    return Shape(std::span(extents_ + first, extents_ + last));
 }
 
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
+
+Index checked_numel(const char* operation, const Shape& shape) {
+    Index elements = 1;
+    bool is_empty = false;
+    for (const Index extent : shape) {
+        check<ShapeError>(extent >= 0, "{}: expected extents of at least 0, got {}", operation, shape);
+        is_empty |= extent == 0;
+        if (extent == 0) continue;
+        check<ShapeError>(elements <= max_elements / extent, "{}: expected at most {} elements, got shape {}", operation,
+                          max_elements, shape);
+        elements *= extent;
+    }
+    return is_empty ? 0 : elements;
+}
 
 Index normalize_axis(const char* operation, Index axis, Index rank) {
     check<IndexError>(-rank <= axis && axis < rank, "{}: expected an axis in [{}, {}), got {}", operation, -rank, rank, axis);
@@ -105,6 +135,11 @@ Shape broadcast_strides(const Shape& from, const Shape& to) {
         strides[axis] = source < 0 || from[source] == 1 ? 0 : own[source];
     }
     return strides;
+}
+
+std::size_t detail::checked_place(const char* what, std::size_t i, std::size_t size) {
+    check<IndexError>(i < size, "{}: expected a place below {}, got {}", what, size, i);
+    return i;
 }
 
 AxisView::AxisView(const Shape& shape, Index first, Index last) {

@@ -24,7 +24,7 @@ public:
     explicit Shape(std::span<const Index> extents);
 
     Index rank() const { return rank_; }  ///< the number of axes
-    /// The number of elements, 1 for rank 0.
+    /// The number of elements, 1 for rank 0. Throws ShapeError for one that no Index can hold.
     Index numel() const;
     /// @{
     /// The extent of an axis, not checked; negative ones count from the end.
@@ -46,10 +46,12 @@ public:
 
     /// Adds an extent at the end. Throws ShapeError beyond `max_rank`; so does insert.
     void push_back(Index extent);
-    void insert(Index position, Index extent);  ///< adds an extent before those from `position` on
-    void erase(Index position);                 ///< takes out the extent at `position`
-    /// The extents of axes [first, last).
-    Shape slice(Index first, Index last) const { return Shape(std::span(extents_ + first, extents_ + last)); }
+    /// Adds an extent before those from `position` on. Throws IndexError too, for a position outside [0, rank].
+    void insert(Index position, Index extent);
+    /// Takes out the extent at `position`. Throws IndexError for one outside [0, rank).
+    void erase(Index position);
+    /// The extents of axes [first, last). Throws IndexError unless 0 ≤ first ≤ last ≤ rank.
+    Shape slice(Index first, Index last) const;
 
     /// Whether rank and all extents are the same.
     friend bool operator==(const Shape& a, const Shape& b) {
@@ -65,6 +67,13 @@ private:
 std::string to_string(const Shape& shape);
 /// Writes to_string(shape).
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+/// The most elements that an array may have: more than any machine holds, and far from where sizes in bytes overflow.
+inline constexpr Index max_elements = Index{1} << 44;
+
+/// The number of elements of an array that is to be made. Throws ShapeError naming `operation` for an extent below 0, and where the
+/// extents but for those of 0 multiply to more than max_elements: so no distance between two elements overflows either.
+Index checked_numel(const char* operation, const Shape& shape);
 
 /// The axis as a number in [0, rank); negative ones count from the end. Throws IndexError naming `operation`.
 Index normalize_axis(const char* operation, Index axis, Index rank);
@@ -90,6 +99,11 @@ Shape row_major_strides(const Shape& shape);
 /// Distances in memory between neighbours along each axis of `to`, for a contiguous array of shape `from` that broadcasts to it: 0
 /// along an axis that it does not have or repeats.
 Shape broadcast_strides(const Shape& from, const Shape& to);
+
+namespace detail {
+/// The place i itself. Throws IndexError naming `what` unless it is below `size`.
+std::size_t checked_place(const char* what, std::size_t i, std::size_t size);
+}  // namespace detail
 
 /// A shape seen as [outer, n, inner] around one axis.
 struct AxisView {

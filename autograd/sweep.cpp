@@ -189,7 +189,9 @@ BackwardSteps::BackwardSteps(const Ref<Node>& root, const Tensor& seed, Backward
 }
 
 BackwardSteps::BackwardSteps(const Tensor& y, const Tensor& seed, BackwardOptions options)
-    : BackwardSteps(checked_root("BackwardSteps", y), checked_seed("BackwardSteps", y, seed), options, {}) {}
+    : BackwardSteps(checked_root("BackwardSteps", y),
+                    (checked_root("BackwardSteps", y), checked_seed("BackwardSteps", y, seed)), options, {}) {
+}  // first the root: arguments have no order
 
 bool BackwardSteps::is_target(const Node* node) const {
     return std::find(targets_.begin(), targets_.end(), node) != targets_.end();
@@ -279,7 +281,8 @@ CachedVector<NodeGradient> BackwardSteps::run() {
 // What is made of it
 
 void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
-    BackwardSteps steps(checked_root("backward", *this), checked_seed("backward", *this, seed), options, {});
+    const Ref<Node>& root = checked_root("backward", *this);
+    BackwardSteps steps(root, checked_seed("backward", *this, seed), options, {});
     auto found = steps.run();
     const GradMode mode(options.create_graph);
     const Sweeping sweeping;

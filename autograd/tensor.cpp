@@ -13,8 +13,6 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-constexpr Index max_elements = Index{1} << 44;  // more than any machine holds, and far from where sizes in bytes overflow
-
 /// The shape of nested lists, going by the first element of each level.
 Shape shape_of_list(std::initializer_list<detail::Nested> list) {
     Shape shape{static_cast<Index>(list.size())};
@@ -28,10 +26,16 @@ void copy_list(std::initializer_list<detail::Nested> list, const Shape& shape, I
     check<ShapeError>(static_cast<Index>(list.size()) == shape[axis], "Tensor: expected rows of one length, got {} and {}",
                       shape[axis], list.size());
     for (const detail::Nested& element : list) {
-        check<ShapeError>(element.is_list == (axis + 1 < shape.rank()), "Tensor: expected numbers and lists at one depth each");
+        check<ShapeError>(element.is_list == (axis + 1 < shape.rank()),
+                          "Tensor: expected numbers and lists at one depth each, got both in shape {}", shape);
         if (element.is_list) copy_list(element.list, shape, axis + 1, next);
         else *next++ = element.value;
     }
+}
+
+/// What a tensor is that should gather a gradient.
+const char* what_it_is(const Tensor& x) {
+    return !x ? "an undefined one" : !x.requires_grad() ? "one that requires none" : x.is_leaf() ? "a leaf" : "a result";
 }
 
 }  // namespace
@@ -59,16 +63,7 @@ void detail::throw_undefined() { throw ValueError("Tensor: expected a defined te
 
 // Construction
 
-Tensor Tensor::empty(const Shape& shape) {
-    Index elements = 1;
-    for (const Index extent : shape) {
-        check<ShapeError>(extent >= 0, "Tensor: expected extents of at least 0, got {}", shape);
-        check<ShapeError>(extent == 0 || elements <= max_elements / extent,
-                          "Tensor: expected at most {} elements, got shape {}", max_elements, shape);
-        elements *= extent;
-    }
-    return over(Storage::make(elements), shape);
-}
+Tensor Tensor::empty(const Shape& shape) { return over(Storage::make(checked_numel("Tensor", shape)), shape); }
 
 Tensor Tensor::full_of(const Shape& shape, Scalar value) {
     Tensor result = empty(shape);
@@ -77,8 +72,9 @@ Tensor Tensor::full_of(const Shape& shape, Scalar value) {
 }
 
 Tensor Tensor::from_values(std::span<const Scalar> values, const Shape& shape) {
-    check<ShapeError>(static_cast<Index>(values.size()) == shape.numel(), "Tensor: expected {} values for shape {}, got {}",
-                      shape.numel(), shape, values.size());
+    const Index elements = checked_numel("Tensor", shape);
+    check<ShapeError>(std::ssize(values) == elements, "Tensor: expected {} values for shape {}, got {}", elements, shape,
+                      values.size());
     Tensor result = empty(shape);
     std::copy(values.begin(), values.end(), result.raw());
     return result;
@@ -121,9 +117,11 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
 // Changes in place
 
 void Tensor::check_may_change(const char* operation) const {
-    check<GradError>(!requires_grad() || !grad_enabled(),
-                     "{}: expected a tensor that requires no grad, or grad mode off; a change in place is not recorded",
-                     operation);
+    check<GradError>(
+        !requires_grad() || !grad_enabled(),
+        "{}: expected a tensor that requires no grad, or grad mode off, got one that requires grad of shape {}; a change "
+        "in place is not recorded",
+        operation, defined() ? shape() : Shape());
 }
 
 Scalar* Tensor::mutable_data() {
@@ -192,7 +190,8 @@ Tensor Tensor::grad() const {
 
 void Tensor::set_grad(Tensor gradient) {
     const Keepsakes* keepsakes = requires_grad() ? node()->find_keepsakes() : nullptr;
-    check<GradError>(keepsakes && keepsakes->keeps_gradient, "set_grad: expected a leaf that requires grad, or retain_grad()");
+    check<GradError>(keepsakes && keepsakes->keeps_gradient,
+                     "set_grad: expected a leaf that requires grad, or retain_grad(), got {}", what_it_is(*this));
     check<ShapeError>(!gradient || gradient.shape() == shape(), "set_grad: expected shape {}, got {}", shape(),
                       gradient ? gradient.shape() : Shape());
     const bool may_take = !gradient || gradient.is_sole_owner();
@@ -200,20 +199,21 @@ void Tensor::set_grad(Tensor gradient) {
 }
 
 Tensor& Tensor::retain_grad() {
-    check<GradError>(requires_grad(), "retain_grad: expected a tensor that requires grad");
+    check<GradError>(requires_grad(), "retain_grad: expected a tensor that requires grad, got {}", what_it_is(*this));
     node()->keepsakes().keeps_gradient = true;
     return *this;
 }
 
 Index Tensor::register_hook(GradientHook hook) {
-    check<GradError>(requires_grad(), "register_hook: expected a tensor that requires grad");
+    check<GradError>(requires_grad(), "register_hook: expected a tensor that requires grad, got {}", what_it_is(*this));
+    check<ValueError>(static_cast<bool>(hook), "register_hook: expected a function, got none");
     Keepsakes& keepsakes = node()->keepsakes();
     keepsakes.hooks.emplace_back(keepsakes.next_hook, std::move(hook));
     return keepsakes.next_hook++;
 }
 
 void Tensor::remove_hook(Index number) {
-    check<GradError>(requires_grad(), "remove_hook: expected a tensor that requires grad");
+    check<GradError>(requires_grad(), "remove_hook: expected a tensor that requires grad, got {}", what_it_is(*this));
     std::erase_if(node()->keepsakes().hooks, [&](const auto& entry) { return entry.first == number; });
 }
 

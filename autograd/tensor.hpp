@@ -172,7 +172,8 @@ public:
     }
     /// Keeps the gradient of an intermediate result too. Throws GradError if it requires none.
     Tensor& retain_grad();
-    /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError.
+    /// Calls `hook` with the gradient of this tensor in every sweep; returns a number for remove_hook. Throws GradError where no
+    /// gradient comes, ValueError for no function.
     Index register_hook(GradientHook hook);
     /// Takes a hook away, by its number.
     void remove_hook(Index number);
@@ -213,13 +214,13 @@ public:
     const Ref<Storage>& storage() const { return body().storage; }  ///< the memory of the value
     /// Of the operation that made it, or a leaf; null if no gradient is wanted.
     const Ref<Node>& node() const { return body().node; }
-    void set_node(Ref<Node> node) { body_->node = std::move(node); }  ///< makes it the result of an operation; `record` does it
+    void set_node(Ref<Node> node) { body().node = std::move(node); }  ///< makes it the result of an operation; `record` does it
     /// How many handles of this tensor there are; 0 for an undefined one.
     int count_handles() const { return body_ ? body_->owners.load(std::memory_order_relaxed) : 0; }
     /// Whether this is the only handle of the tensor; others may still share its memory.
     bool is_sole_handle() const { return body_ && body_.is_sole_owner(); }
     /// Whether nobody else can see the value.
-    bool is_sole_owner() const { return body_.is_sole_owner() && body_->storage.is_sole_owner(); }
+    bool is_sole_owner() const { return body_ && body_.is_sole_owner() && body_->storage.is_sole_owner(); }
     /// What tells this tensor from all others that exist now.
     const void* identity() const { return body_.get(); }
     /// Whether both are handles of the same tensor.

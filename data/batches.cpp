@@ -13,6 +13,7 @@ std::vector<Ids> shuffled_batches(Index count, Index batch_size, const ShuffledB
     check<ValueError>(count >= 0 && batch_size >= 1,
                       "shuffled_batches: expected a count of at least 0 and a batch_size of at least 1, got {} and {}", count,
                       batch_size);
+    check<ValueError>(options.generator != nullptr, "shuffled_batches: expected a generator, got none");
     const Ids keys = randint(0, Id{1} << 62, {count}, *options.generator);
     std::vector<Id> order(static_cast<std::size_t>(count));
     std::iota(order.begin(), order.end(), Id{0});
@@ -29,6 +30,8 @@ std::vector<Ids> shuffled_batches(Index count, Index batch_size, const ShuffledB
 AttentionMask PaddedSequences::mask() const {
     if (side == Side::right) return AttentionMask::lengths(lengths);
     const Shape shape = shape_of(ids);
+    check<ShapeError>(shape.rank() == 2 && std::ssize(lengths) == shape[0],
+                      "PaddedSequences: expected ids [B, T] with a length for each row, got {} with {}", shape, lengths.size());
     Condition valid(shape);
     for (Index b = 0; b < shape[0]; ++b)
         for (Index t = 0; t < shape[1]; ++t)
@@ -67,6 +70,9 @@ TokenWindows token_windows(std::span<const Id> tokens, const Ids& starts, Index 
 }
 
 TokenWindows random_windows(std::span<const Id> tokens, Index batch, Index length, Generator& generator) {
+    check<ValueError>(batch >= 0 && length >= 1,
+                      "random_windows: expected a batch of at least 0 and a length of at least 1, got {} and {}", batch,
+                      length);
     check<ValueError>(std::ssize(tokens) > length, "random_windows: expected more than {} tokens, got {}", length,
                       tokens.size());
     return token_windows(tokens, randint(0, std::ssize(tokens) - length, {batch}, generator), length);

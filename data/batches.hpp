@@ -59,7 +59,8 @@ struct TokenWindows {
 /// targets within the tokens.
 TokenWindows token_windows(std::span<const Id> tokens, const Ids& starts, Index length);
 
-/// The same with `batch` starts drawn evenly. Throws ValueError for fewer than length + 1 tokens.
+/// The same with `batch` starts drawn evenly. Throws ValueError for fewer than length + 1 tokens, a batch below 0 or a length
+/// below 1.
 TokenWindows random_windows(std::span<const Id> tokens, Index batch, Index length, Generator& generator = default_generator());
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

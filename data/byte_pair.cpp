@@ -5,8 +5,17 @@
 #include <functional>
 #include <queue>
 
+#include <tapehead/autograd/check.hpp>
+
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
+
+constexpr Id symbols_end = Id{1} << 32;
+
+void check_symbol(const char* operation, Id symbol) {
+    check<ValueError>(0 <= symbol && symbol < symbols_end, "{}: expected symbols in [0, {}), got {}", operation, symbols_end,
+                      symbol);
+}
 
 /// A pair in one number, in the order of pairs.
 std::uint64_t key_of(Id left, Id right) { return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint64_t>(right); }
@@ -127,6 +136,12 @@ private:
 }  // namespace
 
 std::vector<SymbolPair> learn_merges(std::vector<CountedWord> words, Index count, Id first_id) {
+    check<ValueError>(count >= 0, "learn_merges: expected a count of at least 0, got {}", count);
+    check_symbol("learn_merges", first_id);
+    for (const CountedWord& word : words) {
+        check<ValueError>(word.count >= 0, "learn_merges: expected words that stand at least 0 times, got {}", word.count);
+        for (const Id symbol : word.symbols) check_symbol("learn_merges", symbol);
+    }
     std::vector<SymbolPair> merges;
     PairCounts counts(std::move(words));
     while (static_cast<Index>(merges.size()) < count) {
@@ -139,6 +154,7 @@ std::vector<SymbolPair> learn_merges(std::vector<CountedWord> words, Index count
 }
 
 bool Merges::add(const SymbolPair& pair, Id joined) {
+    for (const Id symbol : {pair.first, pair.second, joined}) check_symbol("Merges", symbol);
     const bool is_new = rules_.try_emplace(key_of(pair.first, pair.second), Rule{pairs_.size(), joined}).second;
     if (is_new) pairs_.push_back(pair);
     return is_new;
@@ -146,6 +162,7 @@ bool Merges::add(const SymbolPair& pair, Id joined) {
 
 void Merges::apply(std::vector<Id>& symbols) const {
     using Candidate = std::pair<std::size_t, std::size_t>;  // the rank of a pair, and where it begins
+    for (const Id symbol : symbols) check_symbol("Merges", symbol);
     JoiningWord word(symbols);
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
     const auto consider = [&](std::size_t i) {

@@ -24,7 +24,8 @@ struct CountedWord {
 /// Joins the most frequent pair of neighbours everywhere, and again, at most `count` times; returns the pairs in that order.
 ///
 /// The first pair becomes the symbol `first_id`, the next one first_id + 1, and so on. Of pairs that are equally frequent the
-/// smallest is joined. Stops early when no pair is left that comes at least twice.
+/// smallest is joined. Stops early when no pair is left that comes at least twice. Throws
+/// ValueError for a count below 0 and for symbols outside [0, 2^32).
 std::vector<SymbolPair> learn_merges(std::vector<CountedWord> words, Index count, Id first_id);
 
 /// Learned pairs, to be applied in the order of learning.
@@ -34,6 +35,7 @@ public:
     Merges() = default;
 
     /// Adds the next pair, and the symbol that it becomes. Returns false, and adds nothing, for a pair that was added before.
+    /// Throws ValueError for symbols outside [0, 2^32).
     bool add(const SymbolPair& pair, Id joined);
     /// The pairs, in the order of learning.
     const std::vector<SymbolPair>& pairs() const { return pairs_; }

@@ -66,6 +66,9 @@ std::string valid_utf8(std::string_view bytes) {
 }
 
 std::string encode_utf8(std::u32string_view text) {
+    for (const char32_t c : text)
+        check<ValueError>(c < 0x110000 && (c < 0xD800 || c > 0xDFFF),
+                          "encode_utf8: expected code points of Unicode, got 0x{:X}", static_cast<std::uint32_t>(c));
     std::string bytes;
     const auto put = [&](char32_t value) { bytes += static_cast<char>(static_cast<unsigned char>(value)); };
     for (const char32_t c : text) {

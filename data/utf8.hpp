@@ -25,7 +25,7 @@ std::u32string decode_utf8(std::string_view bytes);
 /// The same bytes with U+FFFD for each that is not part of UTF-8.
 std::string valid_utf8(std::string_view bytes);
 
-/// A text of code points as UTF-8.
+/// A text of code points as UTF-8. Throws ValueError for a number that is none of Unicode's characters.
 std::string encode_utf8(std::u32string_view text);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -1,6 +1,8 @@
 // MultiHeadAttention, step by step; see attention.hpp.
 #include <tapehead/layers/attention.hpp>
 
+#include <cmath>
+
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/create.hpp>
@@ -30,14 +32,29 @@ Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape
     return where(unsqueeze(reached, 2) > 0, x, 0);
 }
 
-/// The width of all key-value heads together.
-Index kv_width(Index embed_dim, Index heads, Index kv_heads) {
+/// The width of the queries. Checks all that is asked for before anything is made.
+Index checked_width(Index embed_dim, Index heads, const MultiHeadAttentionOptions& o) {
+    check<ValueError>(
+        embed_dim > 0 && o.kdim >= 0 && o.vdim >= 0,
+        "MultiHeadAttention: expected an embed_dim of at least 1 and kdim and vdim of at least 0, got {}, {} and {}", embed_dim,
+        o.kdim, o.vdim);
+    const Index kv_heads = o.num_kv_heads;
     check<ValueError>(heads > 0 && embed_dim % heads == 0,
                       "MultiHeadAttention: expected heads that divide embed_dim {}, got {}", embed_dim, heads);
     check<ValueError>(kv_heads >= 0 && (kv_heads == 0 || heads % kv_heads == 0),
                       "MultiHeadAttention: expected key-value heads that divide {} heads, got {}", heads, kv_heads);
-    return embed_dim / heads * (kv_heads ? kv_heads : heads);
+    check<ValueError>(0 <= o.dropout && o.dropout <= 1, "MultiHeadAttention: expected a dropout in [0, 1], got {}", o.dropout);
+    check<ValueError>(o.softcap >= 0 && std::isfinite(o.softcap), "MultiHeadAttention: expected softcap >= 0, got {}",
+                      o.softcap);
+    check<ValueError>(!o.scale || std::isfinite(*o.scale), "MultiHeadAttention: expected a finite scale, got {}",
+                      o.scale.value_or(0));
+    AttentionMask::window(o.window_left, o.window_right);
+    if (o.rotary) RotaryEmbedding(embed_dim / heads, *o.rotary, 0);
+    return embed_dim;
 }
+
+/// The width of all key-value heads together.
+Index kv_width(Index embed_dim, Index heads, Index kv_heads) { return embed_dim / heads * (kv_heads ? kv_heads : heads); }
 
 void check_sequence(const char* what, const Tensor& x, const Linear& projection) {
     check<ShapeError>(x.dim() == 3 && x.size(2) == projection.weight.size(1),
@@ -47,7 +64,7 @@ void check_sequence(const char* what, const Tensor& x, const Linear& projection)
 }  // namespace
 
 MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, const MultiHeadAttentionOptions& o)
-    : q_proj(embed_dim, embed_dim, o.bias),
+    : q_proj(checked_width(embed_dim, heads, o), embed_dim, o.bias),
       k_proj(o.kdim ? o.kdim : embed_dim, kv_width(embed_dim, heads, o.num_kv_heads), o.bias),
       v_proj(o.vdim ? o.vdim : embed_dim, kv_width(embed_dim, heads, o.num_kv_heads), o.bias),
       out_proj(embed_dim, embed_dim, o.bias),
@@ -56,8 +73,6 @@ MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, const Multi
       dropout(o.dropout),
       softcap(o.softcap),
       scale(o.scale) {
-    check<ValueError>(0 <= dropout && dropout <= 1, "MultiHeadAttention: expected a dropout in [0, 1], got {}", dropout);
-    check<ValueError>(softcap >= 0, "MultiHeadAttention: expected softcap >= 0, got {}", softcap);
     if (o.rotary) rotary.emplace(embed_dim / heads, *o.rotary);
     if (o.window_left != -1 || o.window_right != -1) own_mask = AttentionMask::window(o.window_left, o.window_right);
     if (o.alibi) own_mask = own_mask & AttentionMask::alibi();

@@ -42,7 +42,8 @@ struct MultiHeadAttention : Module {
     AttentionMask own_mask;                 ///< window and ALiBi, beside the mask of a call
     std::optional<RotaryEmbedding> rotary;  ///< of queries and keys, if they turn
 
-    /// Throws ValueError unless num_heads divides embed_dim and num_kv_heads divides num_heads, and for a dropout outside [0, 1].
+    /// Throws ValueError unless num_heads divides embed_dim and num_kv_heads divides num_heads, for a dropout outside [0, 1], and
+    /// for other options out of range.
     MultiHeadAttention(Index embed_dim, Index num_heads, const MultiHeadAttentionOptions& options = {});
 
     /// Attention of `query` to `key` and `value`. Throws ShapeError.

@@ -14,9 +14,8 @@ struct FeedForward : Layer {
     Dropout dropout;        ///< between them
     Activation activation;  ///< f, before the dropout
 
-    /// Throws ValueError for extents below 1 and a probability outside [0, 1].
-    FeedForward(Index embed_dim, Index hidden_dim, Real dropout_p = 0, Activation f = relu)
-        : linear1(embed_dim, hidden_dim), linear2(hidden_dim, embed_dim), dropout(dropout_p), activation(f) {}
+    /// Throws ValueError for extents below 1, a probability outside [0, 1] and no activation.
+    FeedForward(Index embed_dim, Index hidden_dim, Real dropout_p = 0, Activation f = relu);
     Tensor forward(const Tensor& x) const override { return linear2(dropout(activation(linear1(x)))); }
     void visit(Visitor& v) override {
         v("linear1", linear1);

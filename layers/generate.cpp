@@ -30,7 +30,7 @@ Tensor next_logits(const char* operation, const StepModel& model, const Ids& tok
                       "{}: expected logits [{}, V] of the next token, got {}", operation, rows,
                       logits.defined() ? logits.shape() : Shape());
     check<ValueError>(std::ranges::none_of(logits.values(), [](Scalar x) { return std::isnan(x); }),
-                      "{}: expected logits without NaN", operation);
+                      "{}: expected logits without NaN, got some of shape {}", operation, logits.shape());
     return logits;
 }
 
@@ -193,6 +193,7 @@ std::vector<TokenSequence> sample_decode(const StepModel& model, const Ids& prom
     check<ValueError>(o.temperature >= 0, "sample_decode: expected a temperature of at least 0, got {}", o.temperature);
     check<ValueError>(o.top_k >= 0, "sample_decode: expected top_k >= 0, got {}", o.top_k);
     check<ValueError>(o.top_p > 0 && o.top_p <= 1, "sample_decode: expected top_p in (0, 1], got {}", o.top_p);
+    check<ValueError>(o.generator != nullptr, "sample_decode: expected a generator, got none");
     if (o.temperature == 0) return decode("sample_decode", model, prompt, options, likeliest);
     return decode("sample_decode", model, prompt, options, [&](const Tensor& logits) {
         const Tensor p = softmax((logits - amax(logits, -1, true)) / o.temperature);  // [B, V]; without overflow
@@ -210,6 +211,8 @@ std::vector<Hypothesis> beam_search(const StepModel& model, const Ids& prompt, c
                                     const BeamOptions& beam) {
     check_request("beam_search", model, prompt, options);
     check<ValueError>(beam.beams > 0, "beam_search: expected at least 1 beam, got {}", beam.beams);
+    check<ValueError>(std::isfinite(beam.length_penalty), "beam_search: expected a finite length_penalty, got {}",
+                      beam.length_penalty);
     const no_grad off;
     std::vector<Hypothesis> best(prompt.shape(0));
     std::vector<Search> searches;

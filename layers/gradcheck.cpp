@@ -46,6 +46,7 @@ Tensor repeat(const std::function<Tensor()>& run, std::optional<std::vector<kern
 
 GradcheckReport check_module(Check checked, Module& module, const std::function<Tensor()>& run,
                              const std::vector<Tensor>& inputs, GradcheckOptions options) {
+    detail::check_function("gradcheck", run);
     std::vector<Tensor> all = inputs;
     for (std::size_t i = options.names.size(); i < inputs.size(); ++i) options.names.push_back(fmt::format("input {}", i));
     options.names.resize(inputs.size());

@@ -1,6 +1,7 @@
 // Initialisation: functions that fill a tensor in place, whether it requires grad or not, and return it.
 //
-// The fan of a weight [out, in] is `in`, its fan out `out`; further axes multiply both, as in a convolution.
+// The fan of a weight [out, in] is `in`, its fan out `out`; further axes multiply both, as in a convolution. All throw ValueError
+// for numbers of which no distribution can be made, before anything is drawn.
 #pragma once
 
 #include <tapehead/autograd/random.hpp>

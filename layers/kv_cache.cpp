@@ -39,8 +39,10 @@ void KeyValueCache::append(const Tensor& k, const Tensor& v) {
                           x.shape());
     check<ValueError>(length + k.size(2) <= capacity(), "KeyValueCache: expected at most {} positions, got {} and {} more",
                       capacity(), length, k.size(2));
-    check<GradError>(!grad_enabled() || (!k.requires_grad() && !v.requires_grad()),
-                     "KeyValueCache: expected keys and values without gradient, since it keeps none; decode under no_grad");
+    check<GradError>(
+        !grad_enabled() || (!k.requires_grad() && !v.requires_grad()),
+        "KeyValueCache: expected keys and values without gradient, since it keeps none, got some that require it; decode under "
+        "no_grad");
     write_at(k, keys, length);
     write_at(v, values, length);
     length += k.size(2);
@@ -50,8 +52,9 @@ void KeyValueCache::reorder(const Ids& rows) {
     check<ShapeError>(rows.dimension() == 1, "KeyValueCache: expected rows [n], got {}", shape_of(rows));
     if (is_identity(rows, batch())) return;
     const no_grad off;
-    keys = index_select(keys, 0, rows);
+    Tensor new_keys = index_select(keys, 0, rows);
     values = index_select(values, 0, rows);
+    keys = std::move(new_keys);
 }
 
 void KeyValueCache::truncate(Index new_length) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <typeinfo>
+#include <unordered_set>
 
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
@@ -34,13 +35,32 @@ struct Target {
     bool has(const std::string& name) const { return std::ranges::find(names, name) != names.end(); }
 };
 
+void check_named(const std::string& prefix, const std::string& name) {
+    check<ValueError>(!name.empty(), "visit: expected a name for each member, got none for one in '{}'",
+                      prefix.substr(0, prefix.size() - !prefix.empty()));
+}
+
+/// All tensors of a module by name, tied ones under each of their names.
+NamedTensors all_tensors(const char* operation, Module& module) {
+    NamedTensors tensors;
+    std::unordered_set<std::string> names;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) {
+        check<ValueError>(names.insert(name).second, "{}: expected each name once in visit, got '{}' twice", operation, name);
+        tensors.push_back({name, tensor});
+    });
+    module.visit(visitor);
+    return tensors;
+}
+
 }  // namespace
 
 void Visitor::operator()(const std::string& name, Tensor& tensor) {
+    check_named(prefix_, name);
     if (tensor && on_tensor_) on_tensor_(prefix_ + name, tensor);
 }
 
 void Visitor::operator()(const std::string& name, Module& module) {
+    check_named(prefix_, name);
     if (on_module_) on_module_(prefix_ + name, module);
     const std::size_t length = prefix_.size();
     prefix_ += name + ".";
@@ -50,12 +70,9 @@ void Visitor::operator()(const std::string& name, Module& module) {
 
 NamedTensors Module::named_parameters() {
     NamedTensors parameters;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) {
-        const bool is_known = std::any_of(parameters.begin(), parameters.end(),
-                                          [&](const NamedTensor& parameter) { return parameter.tensor.is(tensor); });
-        if (tensor.requires_grad() && !is_known) parameters.push_back({name, tensor});
-    });
-    visit(visitor);
+    std::unordered_set<const void*> known;
+    for (const NamedTensor& own : all_tensors("named_parameters", *this))
+        if (own.tensor.requires_grad() && known.insert(own.tensor.identity()).second) parameters.push_back(own);
     return parameters;
 }
 
@@ -82,9 +99,8 @@ void Module::train(bool on) {
 }
 
 NamedTensors Module::state_dict() {
-    NamedTensors state;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) { state.push_back({name, clone(tensor.detach())}); });
-    visit(visitor);
+    NamedTensors state = all_tensors("state_dict", *this);
+    for (auto& [name, tensor] : state) tensor = clone(tensor.detach());
     return state;
 }
 
@@ -112,9 +128,10 @@ detail::StateMatch detail::match_state(const char* operation, const std::string&
         if (target.sources.empty()) report.missing.insert(report.missing.end(), target.names.begin(), target.names.end());
         else match.copies.push_back({target.tensor, target.sources[0]});
         for (const auto& [name, tensor] : target.sources) {
-            if (tensor.shape() != target.tensor.shape())
+            if (!tensor) append(misshapen, fmt::format("{} undefined instead of {}", name, target.tensor.shape()));
+            else if (tensor.shape() != target.tensor.shape())
                 append(misshapen, fmt::format("{} {} instead of {}", name, tensor.shape(), target.tensor.shape()));
-            else if (!same_bits(tensor, target.sources[0].tensor))
+            else if (target.sources[0].tensor && !same_bits(tensor, target.sources[0].tensor))
                 append(contradictory, fmt::format("{} and {}", target.sources[0].name, name));
         }
     }
@@ -128,10 +145,8 @@ detail::StateMatch detail::match_state(const char* operation, const std::string&
 }
 
 LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
-    NamedTensors tensors;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) { tensors.push_back({name, tensor}); });
-    visit(visitor);
-    detail::StateMatch match = detail::match_state("load_state_dict", type_name(*this), tensors, state, options);
+    detail::StateMatch match =
+        detail::match_state("load_state_dict", type_name(*this), all_tensors("load_state_dict", *this), state, options);
     const no_grad off;
     for (auto& [to, from] : match.copies) to.copy_(from.tensor);
     return match.report;

@@ -29,7 +29,7 @@ public:
     explicit Visitor(OnTensor on_tensor, OnModule on_module = {})
         : on_tensor_(std::move(on_tensor)), on_module_(std::move(on_module)) {}
 
-    /// A tensor of the module; an undefined one is passed over.
+    /// A tensor of the module; an undefined one is passed over. Throws ValueError for an empty name; so do those below.
     void operator()(const std::string& name, Tensor& tensor);
     /// A module inside the module.
     void operator()(const std::string& name, Module& module);
@@ -73,7 +73,8 @@ struct Module {
     /// Names every tensor and module among the members.
     virtual void visit(Visitor& v) = 0;
 
-    /// The tensors that require grad, each once even if it is used in several places, with the first of its names.
+    /// The tensors that require grad, each once even if it is used in several places, with the first of its names. Throws
+    /// ValueError for a name that `visit` gives twice; so do state_dict and load_state_dict.
     NamedTensors named_parameters();
     /// The same without the names.
     std::vector<Tensor> parameters();

@@ -11,10 +11,18 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
+/// The last position that a first one may be: beyond, one and the next would be the same number.
+constexpr Index last_position = Index{1} << 52;
+
+void check_first(const char* operation, Index first) {
+    check<IndexError>(0 <= first && first <= last_position, "{}: expected a first position in [0, {}], got {}", operation,
+                      last_position, first);
+}
+
 void check_sequence(const char* operation, const Tensor& x, Index embed_dim, Index first) {
     check<ShapeError>(x.dim() == 3 && x.size(2) == embed_dim, "{}: expected x [B, T, {}], got {}", operation, embed_dim,
                       x.shape());
-    check<IndexError>(first >= 0, "{}: expected a first position of at least 0, got {}", operation, first);
+    check_first(operation, first);
 }
 
 /// f of the angles of positions first … first + length − 1: [length, half].
@@ -35,9 +43,9 @@ Real sine(Real angle) { return std::sin(angle); }
 }  // namespace
 
 Tensor sinusoidal_positions(Index length, Index embed_dim, Index first) {
-    check<ValueError>(length >= 0 && embed_dim > 0 && first >= 0,
-                      "sinusoidal_positions: expected length and first >= 0 and embed_dim > 0, got {}, {} and {}", length,
-                      first, embed_dim);
+    check<ValueError>(length >= 0 && embed_dim > 0 && first >= 0 && first <= last_position,
+                      "sinusoidal_positions: expected length >= 0, embed_dim > 0 and first in [0, {}], got {}, {} and {}",
+                      last_position, length, embed_dim, first);
     Tensor table = Tensor::empty({length, embed_dim});
     for (Index t = 0; t < length; ++t)
         for (Index e = 0; e < embed_dim; ++e) {
@@ -76,8 +84,8 @@ RotaryEmbedding::RotaryEmbedding(Index head_dim, const RotaryOptions& rotary, In
     const Index width = options.dim ? options.dim : head_dim;
     check<ValueError>(width > 0 && width % 2 == 0 && width <= head_dim,
                       "RotaryEmbedding: expected an even number of elements of at most {}, got {}", head_dim, width);
-    check<ValueError>(options.base > 0 && options.scaling > 0, "RotaryEmbedding: expected base and scaling > 0, got {} and {}",
-                      options.base, options.scaling);
+    check<ValueError>(options.base > 0 && options.scaling > 0 && std::isfinite(options.base) && std::isfinite(options.scaling),
+                      "RotaryEmbedding: expected base and scaling > 0, got {} and {}", options.base, options.scaling);
     check<ValueError>(max_length >= 0, "RotaryEmbedding: expected max_length >= 0, got {}", max_length);
     cos = rotary_table(max_length, 0, width / 2, options, cosine);
     sin = rotary_table(max_length, 0, width / 2, options, sine);
@@ -85,7 +93,7 @@ RotaryEmbedding::RotaryEmbedding(Index head_dim, const RotaryOptions& rotary, In
 
 Tensor RotaryEmbedding::forward(const Tensor& x, Index first, Index time_axis) const {
     check<ShapeError>(x.dim() >= 2, "RotaryEmbedding: expected x [..., T, D], got {}", x.shape());
-    check<IndexError>(first >= 0, "RotaryEmbedding: expected a first position of at least 0, got {}", first);
+    check_first("RotaryEmbedding", first);
     const Index axis = normalize_axis("RotaryEmbedding", time_axis, x.dim());
     check<IndexError>(axis < x.dim() - 1, "RotaryEmbedding: expected a time axis before the last of {}, got {}", x.shape(),
                       time_axis);

@@ -56,9 +56,9 @@ struct ModuleList : Module {
     void push_back(M module) { items.push_back(std::move(module)); }  ///< adds a module at the end
     std::size_t size() const { return items.size(); }                 ///< how many there are
     /// @{
-    /// The module at a place below size().
-    M& operator[](std::size_t i) { return items[i]; }
-    const M& operator[](std::size_t i) const { return items[i]; }
+    /// The module at a place. Throws IndexError unless it is below size().
+    M& operator[](std::size_t i) { return items[detail::checked_place("ModuleList", i, items.size())]; }
+    const M& operator[](std::size_t i) const { return items[detail::checked_place("ModuleList", i, items.size())]; }
     /// @}
     /// @{
     /// For loops over the modules.

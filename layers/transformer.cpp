@@ -11,6 +11,20 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
+/// The options, checked before anything is made of them; those of attention it checks itself.
+const TransformerOptions& checked(const TransformerOptions& o) {
+    check<ValueError>(o.num_encoder_layers >= 0 && o.num_decoder_layers >= 0,
+                      "Transformer: expected numbers of layers of at least 0, got {} and {}", o.num_encoder_layers,
+                      o.num_decoder_layers);
+    check<ValueError>(o.embed_dim > 0 && o.feedforward_dim > 0,
+                      "Transformer: expected embed_dim and feedforward_dim of at least 1, got {} and {}", o.embed_dim,
+                      o.feedforward_dim);
+    check<ValueError>(0 <= o.dropout && o.dropout <= 1, "Transformer: expected a dropout in [0, 1], got {}", o.dropout);
+    check<ValueError>(o.layer_norm_eps >= 0, "Transformer: expected layer_norm_eps >= 0, got {}", o.layer_norm_eps);
+    check<ValueError>(o.activation != nullptr, "Transformer: expected an activation, got none");
+    return o;
+}
+
 /// Post-norm: norm(x + dropout(f(x))). Pre-norm: x + dropout(f(norm(x))).
 template <class F>
 Tensor sublayer(const Tensor& x, const LayerNorm& norm, const Dropout& dropout, bool norm_first, const F& f) {
@@ -41,7 +55,6 @@ std::optional<LayerNorm> make_final_norm(const TransformerOptions& options) {
 
 template <class L>
 ModuleList<L> make_layers(Index count, const TransformerOptions& options) {
-    check<ValueError>(count >= 0, "Transformer: expected a number of layers of at least 0, got {}", count);
     ModuleList<L> layers;
     for (Index i = 0; i < count; ++i) layers.push_back(L(options));
     return layers;
@@ -70,7 +83,7 @@ void check_caches(const char* who, std::size_t caches, std::size_t layers) {
 }  // namespace
 
 TransformerEncoderLayer::TransformerEncoderLayer(const TransformerOptions& options)
-    : self_attention(make_self_attention(options)),
+    : self_attention(make_self_attention(checked(options))),
       feed_forward(make_feed_forward(options)),
       norm1(make_norm(options)),
       norm2(make_norm(options)),
@@ -101,7 +114,7 @@ void TransformerEncoderLayer::visit(Visitor& v) {
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(const TransformerOptions& options)
-    : self_attention(make_self_attention(options)),
+    : self_attention(make_self_attention(checked(options))),
       cross_attention(make_cross_attention(options)),
       feed_forward(make_feed_forward(options)),
       norm1(make_norm(options)),
@@ -164,7 +177,8 @@ void TransformerDecoderLayer::visit(Visitor& v) {
 }
 
 TransformerEncoder::TransformerEncoder(const TransformerOptions& options)
-    : layers(make_layers<TransformerEncoderLayer>(options.num_encoder_layers, options)), norm(make_final_norm(options)) {}
+    : layers(make_layers<TransformerEncoderLayer>(checked(options).num_encoder_layers, options)),
+      norm(make_final_norm(options)) {}
 
 Tensor TransformerEncoder::forward(const Tensor& input, const AttentionMask& mask) const {
     const ModuleScope scope(*this);
@@ -197,7 +211,8 @@ void TransformerEncoder::visit(Visitor& v) {
 }
 
 TransformerDecoder::TransformerDecoder(const TransformerOptions& options)
-    : layers(make_layers<TransformerDecoderLayer>(options.num_decoder_layers, options)), norm(make_final_norm(options)) {}
+    : layers(make_layers<TransformerDecoderLayer>(checked(options).num_decoder_layers, options)),
+      norm(make_final_norm(options)) {}
 
 Tensor TransformerDecoder::forward(const Tensor& input, const Tensor& memory, const AttentionMask& self_mask,
                                    const AttentionMask& memory_mask) const {
@@ -246,17 +261,21 @@ void TransformerDecoder::visit(Visitor& v) {
 }
 
 void reorder(std::vector<KeyValueCache>& caches, const Ids& rows) {
-    for (KeyValueCache& cache : caches) cache.reorder(rows);
+    std::vector<KeyValueCache> reordered = caches;
+    for (KeyValueCache& cache : reordered) cache.reorder(rows);
+    caches = std::move(reordered);
 }
 
 void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows) {
-    for (DecoderLayerCache& cache : caches) {
+    std::vector<DecoderLayerCache> reordered = caches;
+    for (DecoderLayerCache& cache : reordered) {
         cache.self.reorder(rows);
         cache.memory.reorder(rows);
     }
+    caches = std::move(reordered);
 }
 
-Transformer::Transformer(const TransformerOptions& options) : encoder(options), decoder(options) {
+Transformer::Transformer(const TransformerOptions& options) : encoder(checked(options)), decoder(options) {
     for (const Tensor& parameter : parameters())
         if (parameter.dim() > 1) init::xavier_uniform_(parameter);
 }

@@ -39,13 +39,15 @@ void ExponentialMovingAverage::swap() {
     is_swapped_ = !is_swapped_;
 }
 
-ExponentialMovingAverage::Applied ExponentialMovingAverage::apply() {
-    check_not_swapped("apply");
-    return Applied(*this);
+ExponentialMovingAverage::Applied::Applied(ExponentialMovingAverage& average) : average_(average) {
+    average_.check_not_swapped("apply");
+    average_.swap();
 }
 
+ExponentialMovingAverage::Applied ExponentialMovingAverage::apply() { return Applied(*this); }
+
 AverageState ExponentialMovingAverage::state_dict() const {
-    check_not_swapped("state");
+    check_not_swapped("state_dict");
     AverageState result{updates_, {}};
     for (const auto& [name, average] : averages_) result.averages.push_back({name, clone(average)});
     return result;

@@ -31,8 +31,9 @@ public:
     /// Keeps the averages in the parameters while it lives.
     class [[nodiscard]] Applied {
     public:
-        explicit Applied(ExponentialMovingAverage& average) : average_(average) { average_.swap(); }  ///< swaps the averages in
-        ~Applied() { average_.swap(); }                                                               ///< and out again
+        /// Swaps the averages in. Throws StateError if they are in already.
+        explicit Applied(ExponentialMovingAverage& average);
+        ~Applied() { average_.swap(); }  ///< and out again
         Applied(const Applied&) = delete;
         Applied& operator=(const Applied&) = delete;
 

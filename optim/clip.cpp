@@ -41,6 +41,7 @@ Real total_norm(const std::vector<Tensor>& tensors, Real p) {
 Real clip_grad_norm(const Parameters& parameters, Real max_norm, ClipOptions options) {
     check<ValueError>(max_norm >= 0, "clip_grad_norm: expected a max_norm that is not negative, got {}", max_norm);
     check<ValueError>(options.norm_type > 0, "clip_grad_norm: expected norm_type > 0, got {}", options.norm_type);
+    detail::check_tensors("clip_grad_norm", parameters);
     const no_grad off;
     auto found = gradients(parameters);
     const Real total = total_norm(found, options.norm_type);
@@ -54,6 +55,7 @@ Real clip_grad_norm(const Parameters& parameters, Real max_norm, ClipOptions opt
 
 void clip_grad_value(const Parameters& parameters, Real limit) {
     check<ValueError>(limit >= 0, "clip_grad_value: expected a limit that is not negative, got {}", limit);
+    detail::check_tensors("clip_grad_value", parameters);
     const no_grad off;
     const auto bound = static_cast<Scalar>(limit);
     for (Tensor& gradient : gradients(parameters)) {

@@ -15,10 +15,10 @@ struct ClipOptions {
 /// returns the total before. (Pascanu et al. 2013)
 ///
 /// A total that is NaN or infinite leaves the gradients alone. Parameters without gradient are passed over. Throws ValueError
-/// for a negative max_norm or norm_type ≤ 0.
+/// for a negative max_norm or norm_type ≤ 0, an undefined parameter and one that comes twice.
 Real clip_grad_norm(const Parameters& parameters, Real max_norm, ClipOptions options = {});
 
-/// Moves every element of every gradient into [−limit, limit]. Throws ValueError for a negative limit.
+/// Moves every element of every gradient into [−limit, limit]. Throws ValueError for a negative limit, and as clip_grad_norm.
 void clip_grad_value(const Parameters& parameters, Real limit);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -13,6 +13,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 Tensor newton_schulz(const Tensor& g, Index steps) {
     check<ShapeError>(g.dim() == 2, "newton_schulz: expected a matrix, got shape {}", g.shape());
+    check<ValueError>(steps >= 0, "newton_schulz: expected a number of steps of at least 0, got {}", steps);
     constexpr Real a = 3.4445, b = -4.7750, c = 2.0315;
     const bool is_wide = g.size(0) <= g.size(1);  // else XᵀX is the smaller product, and stands on the right
     Tensor x = g / (norm(g) + 1e-7);

@@ -8,7 +8,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// The nearest (semi-)orthogonal matrix to G, roughly: U S' Vᵀ for G = U S Vᵀ, with S' between about 0.7 and 1.2.
 ///
 /// X = G / (‖G‖ + 1e-7), then `steps` times X = a X + (b A + c A²) X, A = X Xᵀ, with a, b, c = 3.4445, −4.7750, 2.0315: an odd
-/// polynomial of the singular values, [n, m] → [n, m]. Throws ShapeError unless G is a matrix.
+/// polynomial of the singular values, [n, m] → [n, m]. Throws ShapeError unless G is a matrix, ValueError for steps < 0.
 Tensor newton_schulz(const Tensor& g, Index steps = 5);
 
 /// b = μ b + g;  u = g + μ b with `nesterov`, else b;  p = (1 − lr λ) p − lr √max(1, rows / columns) newton_schulz(u)

@@ -32,6 +32,12 @@ void compare(const Trained& own, const OptimizerState::Parameter& saved, const s
 
 }  // namespace
 
+Index HyperparameterVisitor::whole(const char* name, Real number) {
+    check<ValueError>(number == std::floor(number) && std::abs(number) < 0x1p63, "{}: expected a whole number, got {}", name,
+                      number);
+    return static_cast<Index>(number);
+}
+
 void detail::check_in_range(const char* kind, const char* name, Real value, HyperparameterRange range) {
     check<ValueError>(range.low <= value && value < range.below, "{}: expected {} in [{}, {}), got {}", kind, name, range.low,
                       range.below, value);

@@ -36,7 +36,7 @@ public:
     void operator()(const char* name, Index& value, HyperparameterRange range = {}) const {
         Real number = static_cast<Real>(value);
         f_(name, number, range);
-        value = static_cast<Index>(number);
+        value = whole(name, number);
     }
     /// A flag.
     void operator()(const char* name, bool& value) const {
@@ -46,6 +46,9 @@ public:
     }
 
 private:
+    /// The number as an Index. Throws ValueError for one that is not whole.
+    static Index whole(const char* name, Real number);
+
     Function f_;
 };
 

@@ -13,6 +13,7 @@ Parameters::Parameters(const std::vector<Tensor>& tensors) {
 }
 
 SplitParameters split_parameters(const Parameters& parameters, const std::function<bool(const NamedTensor&)>& is_chosen) {
+    check<ValueError>(static_cast<bool>(is_chosen), "split_parameters: expected a condition, got none");
     SplitParameters parts;
     for (const NamedTensor& parameter : parameters) (is_chosen(parameter) ? parts.chosen : parts.rest).push_back(parameter);
     return parts;
@@ -21,10 +22,15 @@ SplitParameters split_parameters(const Parameters& parameters, const std::functi
 void detail::check_parameters(const char* operation, const Parameters& parameters) {
     check<ValueError>(!parameters.empty(), "{}: expected parameters, got none", operation);
     std::unordered_set<std::string> names;
+    for (const auto& [name, tensor] : parameters)
+        check<ValueError>(names.insert(name).second, "{}: expected each name once, got '{}' twice", operation, name);
+    check_tensors(operation, parameters);
+}
+
+void detail::check_tensors(const char* operation, const Parameters& parameters) {
     std::unordered_set<const Storage*> values;
     for (const auto& [name, tensor] : parameters) {
         check<ValueError>(tensor.defined(), "{}: expected tensors, got an undefined one as '{}'", operation, name);
-        check<ValueError>(names.insert(name).second, "{}: expected each name once, got '{}' twice", operation, name);
         check<ValueError>(values.insert(tensor.storage().get()).second, "{}: expected each tensor once, got that of '{}' twice",
                           operation, name);
     }

@@ -38,6 +38,8 @@ namespace detail {
 
 /// Throws ValueError naming `operation` for an undefined tensor, a name or tensor that comes twice, and for no tensor at all.
 void check_parameters(const char* operation, const Parameters& parameters);
+/// The same for undefined tensors and those that come twice alone.
+void check_tensors(const char* operation, const Parameters& parameters);
 
 }  // namespace detail
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -25,6 +25,7 @@ void check_gamma(const char* operation, Real gamma) {
 }  // namespace
 
 Schedule::Schedule(Optimizer& optimizer, Function lr) : optimizer_(&optimizer), lr_(std::move(lr)), state_{0, optimizer.lr()} {
+    check<ValueError>(static_cast<bool>(lr_), "Schedule: expected a function of the step, got none");
     optimizer.set_lr(this->lr());
 }
 
@@ -34,8 +35,8 @@ void Schedule::step() {
 }
 
 void Schedule::load_state_dict(const ScheduleState& state) {
-    check<StateError>(state.step >= 0 && state.base_lr >= 0, "load_state_dict: expected a step and a base_lr, got {} and {}",
-                      state.step, state.base_lr);
+    check<StateError>(state.step >= 0 && state.base_lr >= 0 && std::isfinite(state.base_lr),
+                      "load_state_dict: expected a step and a base_lr, got {} and {}", state.step, state.base_lr);
     optimizer_->set_lr(lr_(state.step, state.base_lr));
     state_ = state;
 }

@@ -32,8 +32,9 @@ public:
     auto begin() const { return entries_.begin(); }
     auto end() const { return entries_.end(); }
     /// @}
-    std::size_t size() const { return entries_.size(); }                      ///< how many entries there are
-    const TapeEntry& operator[](std::size_t i) const { return entries_[i]; }  ///< entry i < size()
+    std::size_t size() const { return entries_.size(); }  ///< how many entries there are
+    /// Entry i. Throws IndexError unless it is below size().
+    const TapeEntry& operator[](std::size_t i) const { return entries_[detail::checked_place("Tape", i, size())]; }
     /// The scopes that the entries refer to.
     const std::vector<study::ScopeInfo>& scopes() const { return scopes_; }
     /// A call of attention that the recorder saw.

@@ -230,6 +230,7 @@ void check_derivatives(Faults& faults, const LayerCase& layer, const LayerContra
 Faults layer_faults(const LayerCase& layer, const LayerContract& contract) {
     Faults faults;
     check_names(faults, *layer.make());
+    if (!faults.empty()) return faults;  // nothing can be told of members without names of their own
     check_visit_is_complete(faults, layer);
     check_parameters_get_gradients(faults, layer, contract);
     check_modes(faults, layer, contract);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <complex>  // which cxxblas needs and does not include
+#include <limits>
 #include <string_view>
 
 #include <xtensor-blas/xblas_config.hpp>
@@ -32,6 +33,11 @@ namespace {
 void scale(const Gemm& g, Scalar* c) {
     for (Index i = 0; i < g.m; ++i)
         for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.beta == 0 ? Scalar{0} : g.beta * c[i * g.ldc + j];
+}
+
+/// Whether BLAS can be told all extents and distances: its integers are of 32 bits.
+bool fits_blas(const Gemm& g) {
+    return std::max({g.m, g.n, g.k, g.lda, g.ldb, g.ldc}) <= std::numeric_limits<xt::blas_index_t>::max();
 }
 
 xt::blas_index_t blas_size(Index extent) { return static_cast<xt::blas_index_t>(extent); }
@@ -132,10 +138,15 @@ void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar
     g.m = part.m;
     g.n = part.n;
     if (g.bias) g.bias += part.column;
+    const bool fits = fits_blas(g);
+    if (!fits && g.beta != 0) {
+        scale(g, c);
+        g.beta = 1;
+    }
     const bool adds = g.k > 0 && (g.beta == 0 || g.beta == 1);  // at most, to C or a bias: what ours can do
-    const bool few = adds && g.m <= 4 && (g.transpose_b || !is_small(g));
+    const bool few = adds && fits && g.m <= 4 && (g.transpose_b || !is_small(g));
     if (adds && !few && is_small(g)) return small_gemm(g, a, b, c);
-    if (adds && !few && outruns_blas()) return large_gemm(g, a, b, c);
+    if (adds && !few && (!fits || outruns_blas())) return large_gemm(g, a, b, c);
     if (g.beta == 0 && (g.bias || few)) {  // the others add to what is there
         for (Index i = 0; i < g.m; ++i)
             for (Index j = 0; j < g.n; ++j) c[i * g.ldc + j] = g.bias ? g.bias[j] : Scalar{0};

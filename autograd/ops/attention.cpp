@@ -58,7 +58,11 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const At
                       k.size(axis.heads), q.size(axis.heads));
     check<ValueError>(0 <= options.dropout && options.dropout <= 1,
                       "scaled_dot_product_attention: expected a dropout in [0, 1], got {}", options.dropout);
-    check<ValueError>(options.softcap >= 0, "scaled_dot_product_attention: expected softcap >= 0, got {}", options.softcap);
+    check<ValueError>(options.softcap >= 0 && std::isfinite(options.softcap),
+                      "scaled_dot_product_attention: expected softcap >= 0, got {}", options.softcap);
+    check<ValueError>(!options.scale || std::isfinite(*options.scale),
+                      "scaled_dot_product_attention: expected a finite scale, got {}", options.scale.value_or(0));
+    check<ValueError>(options.generator != nullptr, "scaled_dot_product_attention: expected a generator, got none");
 }
 
 /// Time before heads or after: [B, T, H, D] ↔ [B, H, T, D].

@@ -77,6 +77,7 @@ AttentionMask AttentionMask::lengths(const std::vector<Index>& lengths) {
 }
 
 AttentionMask AttentionMask::bias(const Tensor& bias) {
+    check<ValueError>(bias.defined(), "AttentionMask::bias: expected a tensor, got an undefined one");
     AttentionMask mask;
     mask.biases_.push_back(bias);
     return mask;
@@ -108,6 +109,9 @@ AttentionMask AttentionMask::alibi(const std::vector<Real>& slopes) {
 }
 
 AttentionMask::Parts AttentionMask::parts(const AttentionShape& shape) const {
+    const Shape extents = shape;
+    check<ShapeError>(std::ranges::all_of(extents, [](Index extent) { return extent >= 0; }),
+                      "AttentionMask: expected scores with extents of at least 0, got {}", extents);
     Parts parts{.first = -Parts::unbounded, .last = Parts::unbounded, .lengths = {}, .allowed = {}, .bias = {}, .slopes = {}};
     for (const Band& band : bands_) {
         const Index offset = band.offset.value_or(shape.keys - shape.queries);

@@ -10,29 +10,28 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-void check_extents(const char* operation, const Shape& shape) {
-    for (const Index extent : shape)
-        check<ShapeError>(extent >= 0, "{}: expected extents of at least 0, got {}", operation, shape);
-}
-
-}  // namespace
-
-Tensor zeros(const Shape& shape) { return full(shape, 0); }
-Tensor ones(const Shape& shape) { return full(shape, 1); }
-Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0); }
-Tensor ones_like(const Tensor& x) { return full(x.shape(), 1); }
-
-Tensor full(const Shape& shape, Real value) {
-    check_extents("full", shape);
+Tensor filled(const char* operation, const Shape& shape, Real value) {
+    checked_numel(operation, shape);
     Tensor y = Tensor::empty(shape);
     kernels::simd().fill(static_cast<Scalar>(value), y.raw(), y.numel());
     return y;
 }
 
+}  // namespace
+
+Tensor zeros(const Shape& shape) { return filled("zeros", shape, 0); }
+Tensor ones(const Shape& shape) { return filled("ones", shape, 1); }
+Tensor full(const Shape& shape, Real value) { return filled("full", shape, value); }
+Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0); }
+Tensor ones_like(const Tensor& x) { return full(x.shape(), 1); }
+
 Tensor arange(Real start, Real end, Real step) {
     check<ValueError>(step != 0 && (end - start) / step >= 0, "arange: expected a step from {} towards {}, got {}", start, end,
                       step);
-    Tensor y = Tensor::empty({static_cast<Index>(std::ceil((end - start) / step))});
+    const Real count = std::ceil((end - start) / step);
+    check<ValueError>(count <= static_cast<Real>(max_elements), "arange: expected at most {} numbers, got {} to {} by {}",
+                      max_elements, start, end, step);
+    Tensor y = Tensor::empty({static_cast<Index>(count)});
     for (Index i = 0; i < y.numel(); ++i) y.raw()[i] = static_cast<Scalar>(start + static_cast<Real>(i) * step);
     return y;
 }
@@ -40,20 +39,21 @@ Tensor arange(Real start, Real end, Real step) {
 Tensor arange(Real end) { return arange(0, end, 1); }
 
 Tensor eye(Index n, Index m) {
-    Tensor y = zeros({n, m < 0 ? n : m});
+    check<ShapeError>(n >= 0 && m >= -1, "eye: expected extents of at least 0, or -1 for a square, got {} and {}", n, m);
+    Tensor y = filled("eye", {n, m < 0 ? n : m}, 0);
     for (Index i = 0; i < std::min(n, y.shape()[1]); ++i) y.raw()[i * y.shape()[1] + i] = 1;
     return y;
 }
 
 Tensor rand(const Shape& shape, Generator& generator) {
-    check_extents("rand", shape);
+    checked_numel("rand", shape);
     Tensor y = Tensor::empty(shape);
     kernels::fill_uniform(generator.take(y.numel()), 0, 1, y.raw(), y.numel());
     return y;
 }
 
 Tensor randn(const Shape& shape, Generator& generator) {
-    check_extents("randn", shape);
+    checked_numel("randn", shape);
     Tensor y = Tensor::empty(shape);
     kernels::fill_normal(generator.take(y.numel()), 0, 1, y.raw(), y.numel());
     return y;
@@ -61,9 +61,9 @@ Tensor randn(const Shape& shape, Generator& generator) {
 
 Ids randint(Id low, Id high, const Shape& shape, Generator& generator) {
     check<ValueError>(low < high, "randint: expected low < high, got {} and {}", low, high);
-    check_extents("randint", shape);
+    const Index n = checked_numel("randint", shape);
     Ids ids = make_array<Id>(shape);
-    kernels::fill_integers(generator.take(shape.numel()), low, high, ids.data(), shape.numel());
+    kernels::fill_integers(generator.take(n), low, high, ids.data(), n);
     return ids;
 }
 
@@ -80,10 +80,11 @@ Tensor as_tensor(const Ids& ids) {
 }
 
 Tensor one_hot(const Ids& ids, Index classes) {
+    check<ValueError>(classes >= 0, "one_hot: expected a number of classes of at least 0, got {}", classes);
     Shape shape = shape_of(ids);
     shape.push_back(classes);
     for (const Id id : ids) check<IndexError>(0 <= id && id < classes, "one_hot: expected ids in [0, {}), got {}", classes, id);
-    Tensor y = zeros(shape);
+    Tensor y = filled("one_hot", shape, 0);
     for (std::size_t i = 0; i < ids.size(); ++i) y.raw()[static_cast<Index>(i) * classes + ids.data()[i]] = 1;
     return y;
 }

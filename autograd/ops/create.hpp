@@ -13,7 +13,8 @@ Tensor full(const Shape& shape, Real value);  ///< `value` everywhere
 Tensor zeros_like(const Tensor& x);           ///< 0 in the shape of x
 Tensor ones_like(const Tensor& x);            ///< 1 in the shape of x
 
-/// The numbers start, start + step, ... before end: shape [n]. Throws ValueError for a step of 0 or away from end.
+/// The numbers start, start + step, ... before end: shape [n]. Throws ValueError for a step of 0 or away
+/// from end, and for more numbers than max_elements.
 Tensor arange(Real start, Real end, Real step = 1);
 /// 0, 1, ... before end.
 Tensor arange(Real end);
@@ -31,7 +32,8 @@ Ids randint(Id low, Id high, const Shape& shape, Generator& generator = default_
 Tensor as_tensor(const Condition& condition);
 /// Integers as numbers; the ids' shape.
 Tensor as_tensor(const Ids& ids);
-/// y[..., c] = 1 where c is the id, else 0: ids[...] → [..., classes]. Throws IndexError for an id outside [0, classes).
+/// y[..., c] = 1 where c is the id, else 0: ids[...] → [..., classes]. Throws IndexError for an id outside [0, classes),
+/// ValueError for classes < 0.
 Tensor one_hot(const Ids& ids, Index classes);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -136,6 +136,8 @@ Tensor embedding(const Ids& ids, const Tensor& weight, Id padding_idx) {
     check<ShapeError>(weight.dim() == 2, "embedding: expected weight [V, E], got {}", weight.shape());
     Shape shape = shape_of(ids);
     shape.push_back(weight.size(1));
+    check<IndexError>(padding_idx == no_id || (0 <= padding_idx && padding_idx < weight.size(0)),
+                      "embedding: expected a padding_idx in [0, {}), got {}", weight.size(0), padding_idx);
     Tensor rows = take_rows(weight, 0, positions("embedding", ids, weight.size(0), 0));
     if (padding_idx != no_id && std::find(ids.begin(), ids.end(), padding_idx) != ids.end()) {
         Condition is_padding(Shape{static_cast<Index>(ids.size()), 1});

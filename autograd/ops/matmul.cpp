@@ -39,6 +39,7 @@ Tensor gemm_value(const Tensor& a, bool ta, const Tensor& b, bool tb) {
     shape.push_back(m);
     shape.push_back(n);
     Tensor c = Tensor::empty(shape);
+    if (c.numel() == 0) return c;  // of which there may be any number
     const kernels::Gemm product{ta, tb, m, n, k, a.size(-1), b.size(-1), n};
     if (batch.numel() == 1) kernels::gemm(product, a.data(), b.data(), c.raw());
     else

@@ -20,12 +20,14 @@ Scalar* raw_or_null(Tensor& x) { return x ? x.raw() : nullptr; }
 /// An output of a joint rule, left out where the input needs no gradient.
 Tensor gradient_like(const Tensor& input) { return input.requires_grad() ? Tensor::empty(input.shape()) : Tensor(); }
 
-void check_norm(const char* operation, const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
+void check_norm(const char* operation, const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
+                Real eps) {
     check<ShapeError>(!shape.empty() && shape.rank() <= x.dim() && x.shape().slice(x.dim() - shape.rank(), x.dim()) == shape,
                       "{}: expected x [..., {}], got {}", operation, fmt::join(shape.begin(), shape.end(), ", "), x.shape());
     for (const Tensor& parameter : {weight, bias})
         check<ShapeError>(!parameter || parameter.shape() == shape, "{}: expected weight and bias {}, got {}", operation, shape,
                           parameter ? parameter.shape() : Shape());
+    check<ValueError>(eps >= 0, "{}: expected eps >= 0, got {}", operation, eps);
 }
 
 /// The trailing axes as a list: −1, −2, ...
@@ -38,6 +40,7 @@ Axes trailing(const Shape& shape) {
 }  // namespace
 
 Tensor layer_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias, Real eps) {
+    check_norm("layer_norm_composite", x, shape, weight, bias, eps);
     const Axes axes = trailing(shape);
     const Tensor centred = x - mean(x, axes, true);
     const Tensor normal = centred * rsqrt(mean(square(centred), axes, true) + eps);
@@ -46,7 +49,7 @@ Tensor layer_norm_composite(const Tensor& x, const Shape& shape, const Tensor& w
 }
 
 Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias, Real eps) {
-    check_norm("layer_norm", x, shape, weight, bias);
+    check_norm("layer_norm", x, shape, weight, bias, eps);
     const Index n = shape.numel(), rows = n == 0 ? 0 : x.numel() / n;
     Tensor y = Tensor::empty(x.shape()), mean = Tensor::empty({rows}), rstd = Tensor::empty({rows});
     simd().layer_norm(x.data(), data_or_null(weight), data_or_null(bias), y.raw(), mean.raw(), rstd.raw(), rows, n,
@@ -69,12 +72,13 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
 }
 
 Tensor rms_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, Real eps) {
+    check_norm("rms_norm_composite", x, shape, weight, {}, eps);
     const Tensor normal = x * rsqrt(mean(square(x), trailing(shape), true) + eps);
     return weight ? normal * weight : normal;
 }
 
 Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, Real eps) {
-    check_norm("rms_norm", x, shape, weight, {});
+    check_norm("rms_norm", x, shape, weight, {}, eps);
     const Index n = shape.numel(), rows = n == 0 ? 0 : x.numel() / n;
     Tensor y = Tensor::empty(x.shape()), rstd = Tensor::empty({rows});
     simd().rms_norm(x.data(), data_or_null(weight), y.raw(), rstd.raw(), rows, n, static_cast<Scalar>(eps));

@@ -71,6 +71,13 @@ Tensor sqrt_or_zero(const Tensor& x) {
     return where(is_zero, 0, sqrt(where(is_zero, 1, x)));
 }
 
+/// Σ (x − mean)² / (n − correction)
+Tensor variance(const char* operation, const Tensor& x, const Axes& axes, Real correction, bool keepdim) {
+    const auto n = static_cast<Real>(count(x.shape(), normalize_axes(operation, axes, x.dim())));
+    check<ValueError>(n > correction, "{}: expected more than {} elements, got {}", operation, correction, n);
+    return sum(square(x - mean(x, axes, true)), axes, keepdim) / (n - correction);
+}
+
 Ids position(const char* operation, const Tensor& x, Index axis, bool keepdim, bool smallest) {
     axis = normalize_axis(operation, axis, x.dim());
     check<ValueError>(x.shape()[axis] > 0, "{}: expected at least one element along axis {}, got shape {}", operation, axis,
@@ -91,7 +98,8 @@ Tensor sum(const Tensor& x, const Axes& given, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
-    return sum(x, axes, keepdim) / static_cast<Real>(count(x.shape(), normalize_axes("mean", axes, x.dim())));
+    const auto n = static_cast<Real>(count(x.shape(), normalize_axes("mean", axes, x.dim())));
+    return sum(x, axes, keepdim) / n;
 }
 
 /// Halves are multiplied elementwise until one element is left, so that no gradient needs a division.
@@ -123,17 +131,16 @@ Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor var(const Tensor& x, const Axes& axes, Real correction, bool keepdim) {
-    const auto n = static_cast<Real>(count(x.shape(), normalize_axes("var", axes, x.dim())));
-    check<ValueError>(n > correction, "var: expected more than {} elements, got {}", correction, n);
-    return sum(square(x - mean(x, axes, true)), axes, keepdim) / (n - correction);
+    return variance("var", x, axes, correction, keepdim);
 }
 
 Tensor std(const Tensor& x, const Axes& axes, Real correction, bool keepdim) {
-    return sqrt_or_zero(var(x, axes, correction, keepdim));
+    return sqrt_or_zero(variance("std", x, axes, correction, keepdim));
 }
 
 Tensor norm(const Tensor& x, Real p, const Axes& axes, bool keepdim) {
     check<ValueError>(p > 0, "norm: expected p > 0, got {}", p);
+    const Shape reduced = reduced_shape(x.shape(), normalize_axes("norm", axes, x.dim()), keepdim);
     if (x.numel() == 0 || p == 1) return sum(p == 1 ? abs(x) : x, axes, keepdim);  // over nothing: 0
     if (p == infinity) return amax(abs(x), axes, keepdim);
     // The largest |x| is taken out, so that the powers neither overflow nor vanish. The norm does not depend on it.
@@ -144,7 +151,7 @@ Tensor norm(const Tensor& x, Real p, const Axes& axes, bool keepdim) {
     const Tensor total = sum(power, axes, true);
     const Condition is_zero = total == 0;
     const Tensor root = p == 2 ? sqrt(where(is_zero, 1, total)) : pow(where(is_zero, 1, total), 1 / p);
-    return reshape(where(is_zero, 0, root * scale), reduced_shape(x.shape(), normalize_axes("norm", axes, x.dim()), keepdim));
+    return reshape(where(is_zero, 0, root * scale), reduced);
 }
 
 /// dx = dy eˣ⁻ʸ, 0 where y = −∞

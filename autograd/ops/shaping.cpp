@@ -69,17 +69,19 @@ Tensor triangle(const char* operation, const Tensor& x, Keep keep) {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-    Shape full = shape;
-    Index known = 1, unknown = -1;
+    Shape full = shape, given = shape;
+    Index unknown = -1;
     for (Index axis = 0; axis < shape.rank(); ++axis) {
-        if (shape[axis] != -1) known *= shape[axis];
         check<ShapeError>(shape[axis] >= 0 || (shape[axis] == -1 && unknown < 0),
                           "reshape: expected extents of at least 0 and at most one -1, got {}", shape);
-        if (shape[axis] == -1) unknown = axis;
+        if (shape[axis] != -1) continue;
+        unknown = axis;
+        given[axis] = 1;
     }
+    const Index known = checked_numel("reshape", given);
     if (unknown >= 0 && known > 0) full[unknown] = x.numel() / known;
-    check<ShapeError>((unknown < 0 || known > 0) && full.numel() == x.numel(), "reshape: expected {} elements as in {}, got {}",
-                      x.numel(), x.shape(), shape);
+    check<ShapeError>(unknown < 0 ? known == x.numel() : known > 0 && x.numel() % known == 0,
+                      "reshape: expected {} elements as in {}, got {}", x.numel(), x.shape(), shape);
     if (full == x.shape()) return x;
     return record({"reshape", "y = x in another shape;  dx = dy in the shape of x"}, Tensor::over(x.storage(), full),
                   wrt(x, [before = x.shape()](const Tensor& dy) { return reshape(dy, before); }));
@@ -161,8 +163,9 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
         if (counts[axis] == 1) continue;
         const AxisView view(shape, axis);
         y = reshape(y, {view.outer, 1, view.n * view.inner});
+        y = expand(y, {view.outer, counts[axis], view.n * view.inner});  // which refuses a count that is too large
         shape[axis] *= counts[axis];
-        y = reshape(expand(y, {view.outer, counts[axis], view.n * view.inner}), shape);
+        y = reshape(y, shape);
     }
     return y;
 }
@@ -204,9 +207,10 @@ Tensor stack(const std::vector<Tensor>& xs, Index axis) {
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, Index axis) {
     axis = normalize_axis("split", axis, x.dim());
-    const Index total = std::accumulate(sizes.begin(), sizes.end(), Index{0});
-    check<ShapeError>(total == x.shape()[axis] && std::all_of(sizes.begin(), sizes.end(), [](Index n) { return n >= 0; }),
-                      "split: expected sizes that add up to {}, got {}", x.shape()[axis], fmt::join(sizes, ", "));
+    Index rest = x.shape()[axis];
+    const bool fit = std::ranges::all_of(sizes, [&](Index size) { return 0 <= size && size <= rest && (rest -= size, true); });
+    check<ShapeError>(fit && rest == 0, "split: expected sizes that add up to {}, got {}", x.shape()[axis],
+                      fmt::join(sizes, ", "));
     std::vector<Tensor> parts;
     Index start = 0;
     for (const Index size : sizes) {
@@ -218,6 +222,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, Inde
 
 std::vector<Tensor> split(const Tensor& x, Index size, Index axis) {
     check<ValueError>(size > 0, "split: expected a size of at least 1, got {}", size);
+    axis = normalize_axis("split", axis, x.dim());
     std::vector<Index> sizes;
     for (Index rest = x.size(axis); rest > 0; rest -= size) sizes.push_back(std::min(size, rest));
     return split(x, sizes, axis);
@@ -225,13 +230,15 @@ std::vector<Tensor> split(const Tensor& x, Index size, Index axis) {
 
 std::vector<Tensor> chunk(const Tensor& x, Index n, Index axis) {
     check<ValueError>(n > 0, "chunk: expected at least 1 piece, got {}", n);
-    return split(x, std::max<Index>(1, (x.size(axis) + n - 1) / n), axis);
+    const Index extent = x.shape()[normalize_axis("chunk", axis, x.dim())];
+    return split(x, std::max<Index>(1, extent / n + (extent % n != 0)), axis);
 }
 
 Tensor slice(const Tensor& x, Index axis, Index start, Index end, Index step) {
     axis = normalize_axis("slice", axis, x.dim());
-    check<ValueError>(step != 0, "slice: expected a step other than 0");
+    check<ValueError>(step != 0, "slice: expected a step other than 0, got 0");
     const Index n = x.shape()[axis];
+    step = std::clamp(step, -n - 1, n + 1);  // from any element beyond the ends, however long the step is
     const bool backwards_to_end = step < 0 && end == to_end;
     const Index low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;  // where bounds outside are moved to
     const auto bound = [&](Index i) { return std::clamp(i < 0 ? i + n : i, low, high); };
@@ -258,6 +265,8 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<Index, Index>>& widths, 
     Tensor cut = x;
     for (Index axis = 1; axis <= given; ++axis) {
         const auto [before, after] = widths[static_cast<std::size_t>(given - axis)];
+        check<ShapeError>(std::max(before, after) <= max_elements && std::min(before, after) >= -max_elements,
+                          "pad: expected widths of at most {}, got {} and {}", max_elements, before, after);
         const Index n = x.size(-axis), first = std::max<Index>(0, -before), last = n - std::max<Index>(0, -after);
         check<ShapeError>(first <= last && n + before + after >= 0,
                           "pad: expected at most {} elements cut, got widths {} and {}", n, before, after);

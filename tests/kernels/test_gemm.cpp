@@ -1,5 +1,7 @@
 // Matrix products on raw memory: nothing to sum, alpha and beta, rows apart in memory, batches with shared operands, and every
 // extent around the limits at which the way of multiplying changes.
+#include <sys/mman.h>
+
 #include <kernels/tables.hpp>
 
 #include <tapehead/autograd/kernels/gemm.hpp>
@@ -244,4 +246,38 @@ TEST_CASE("batches of products with a bias, apart in memory, are exact on any nu
                 CHECK(wrong == 0);
             });
         }
+}
+
+/// Pages that take no memory until they are written.
+struct Sparse {
+    explicit Sparse(std::size_t count) : bytes(count * sizeof(Scalar)) {
+        pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
+    Sparse(const Sparse&) = delete;
+    Sparse& operator=(const Sparse&) = delete;
+    ~Sparse() {
+        if (is_there()) munmap(pages, bytes);
+    }
+    bool is_there() const { return pages != MAP_FAILED; }
+
+    std::size_t bytes;
+    void* pages;
+};
+
+TEST_CASE("a product whose rows are further apart than an int counts is right") {
+    constexpr Index m = 5, n = 129, k = 128, apart = (Index{1} << 32) + k;  // as an int: k, the rows one after another
+    const Sparse pages(static_cast<std::size_t>(m * apart));
+    if (!pages.is_there()) {
+        WARN("skipped: the system gives no address space for it");
+        return;
+    }
+    auto* a = static_cast<Scalar*>(pages.pages);
+    for (Index i = 0; i < m; ++i) std::fill_n(a + i * apart, k, static_cast<Scalar>(i + 1));
+    const std::vector<Scalar> b(static_cast<std::size_t>(k * n), 1);
+    for (const Scalar beta : {0, 1, 2}) {
+        std::vector<Scalar> c(static_cast<std::size_t>(m * n), 3);
+        kernels::gemm({.m = m, .n = n, .k = k, .lda = apart, .ldb = n, .ldc = n, .beta = beta}, a, b.data(), c.data());
+        for (Index i = 0; i < m; ++i)
+            CHECK(c[static_cast<std::size_t>(i * n + n - 1)] == static_cast<Scalar>(k * (i + 1)) + 3 * beta);
+    }
 }

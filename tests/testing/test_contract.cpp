@@ -201,3 +201,17 @@ TEST_CASE("contract: what is wrong with a layer is said") {
         has(faults_of_scale([](Scale&) {}, {.is_random = true}), "expected random numbers to be drawn in training, got none"));
     CHECK(has(faults_of_scale([](Scale&) {}, {.idle = {"weight"}}), "expected 'weight' to be idle, got a gradient"));
 }
+
+TEST_CASE("contract: a name that visit gives to two members is found, and nothing else is asked") {
+    struct Namesakes : Layer {
+        Linear first{4, 4}, second{4, 4};
+        Tensor forward(const Tensor& x) const override { return second(first(x)); }
+        void visit(Visitor& v) override {
+            v("inner", first);
+            v("inner", second);
+        }
+    };
+    const auto faults = contract::layer_faults(contract::layer_case([] { return Namesakes(); }, numbers({3, 4})));
+    CHECK(faults == contract::Faults{"expected each name once in visit, got 'inner.weight' twice",
+                                     "expected each name once in visit, got 'inner.bias' twice"});
+}
