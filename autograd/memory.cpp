@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <new>
 
@@ -268,7 +269,11 @@ void release_cached_memory() {
 Ref<Storage> Storage::make(Index numel) {
     static_assert(sizeof(Storage) <= header);
     void* block = memory::allocate(header + static_cast<std::size_t>(numel) * sizeof(Scalar));
-    return Ref<Storage>(new (block) Storage(numel));
+    Ref<Storage> storage(new (block) Storage(numel));
+#if defined(TAPEHEAD_FILL_MEMORY)
+    std::fill_n(storage->data(), numel, std::numeric_limits<Scalar>::quiet_NaN());
+#endif
+    return storage;
 }
 
 void Storage::dispose() noexcept {

@@ -16,6 +16,19 @@ struct ObserverList {
         if (*place) *place = observer->next_;
     }
 
+    /// Tells each of a scope that begins. Where one throws there is no scope, and those that were told before are told that it ends.
+    static void enter(const ScopeEvent& event) {
+        const detail::Unobserved pause;
+        Observer* observer = pause.first();
+        try {
+            for (; observer; observer = observer->next_) observer->on_enter(event);
+        } catch (...) {
+            for (Observer* told = pause.first(); told != observer; told = told->next_)
+                told->on_leave({{}, event.object, nullptr, {}, event.depth});
+            throw;
+        }
+    }
+
     /// Calls tell(observer) for each. Meanwhile nobody watches, so that what they do is not observed.
     template <class Tell>
     static void for_each(const Tell& tell) {
@@ -58,7 +71,7 @@ void detail::observe_after(const UpdateEvent& event) {
 void Scope::enter(std::string_view name, const void* object, const std::type_info* type, Place place) {
     object_ = object;
     const ScopeEvent event{name, object, type, place, scope_depth};
-    ObserverList::for_each([&](Observer& observer) { observer.on_enter(event); });
+    ObserverList::enter(event);
     ++scope_depth;
     entered_ = true;
 }

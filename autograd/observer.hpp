@@ -65,7 +65,7 @@ public:
     Observer& operator=(const Observer&) = delete;
 
     virtual void on_record(const RecordEvent&) {}         ///< an operation was recorded, or ran without
-    virtual void on_enter(const ScopeEvent&) {}           ///< a scope begins
+    virtual void on_enter(const ScopeEvent&) {}           ///< a scope begins, unless it throws
     virtual void on_leave(const ScopeEvent&) noexcept {}  ///< a scope ends, by an exception too
     virtual void on_pull(const PullEvent&) {}             ///< a sweep has passed a node
     virtual void before_update(const UpdateEvent&) {}     ///< an optimizer is about to change a parameter

@@ -43,6 +43,9 @@ inline constinit thread_local Draws* draws = nullptr;
 }  // namespace detail
 
 /// A random stream: a seed, and how far it has been used.
+///
+/// An operation that fails, out of memory say, may have drawn its numbers already: who takes a training step again with the same ones
+/// notes seed() and position() before it, and puts them back with set_state.
 class Generator {
 public:
     /// The stream of a seed, from its beginning.

@@ -106,11 +106,21 @@ Tensor gradient_of(const Tensor& x, const CachedVector<NodeGradient>& found) {
     return entry != found.end() ? entry->gradient : Tensor();
 }
 
-/// Adds to the gradient that a node keeps. Kept gradients share memory with nothing, so that they may be changed in place.
-void keep(Node& node, const Tensor& gradient) {
-    Tensor& kept = node.keepsakes().gradient;
-    if (kept) accumulate(kept, gradient);
-    else kept = gradient.is_sole_owner() ? gradient : clone(gradient);
+/// Adds what was found to the gradients that the nodes keep, to all or, where memory runs out, to none. Kept gradients share memory with
+/// nothing, so that they may be changed in place.
+void keep(CachedVector<NodeGradient>& found) {
+    CachedVector<Tensor> sums(found.size());  // undefined for those that are made in place
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const Tensor& kept = found[i].node->keepsakes().gradient;
+        if (kept && !grad_enabled() && kept.is_sole_owner()) continue;
+        const Tensor gradient = std::exchange(found[i].gradient, {});
+        sums[i] = kept ? add(kept, gradient) : gradient.is_sole_owner() ? gradient : clone(gradient);
+    }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        Tensor& kept = found[i].node->keepsakes().gradient;
+        if (sums[i]) kept = std::move(sums[i]);
+        else kernels::simd().axpy(1, found[i].gradient.data(), kept.raw(), kept.numel());
+    }
 }
 
 }  // namespace
@@ -286,7 +296,7 @@ void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
     auto found = steps.run();
     const GradMode mode(options.create_graph);
     const Sweeping sweeping;
-    for (auto& [node, gradient] : found) keep(*node, std::exchange(gradient, {}));
+    keep(found);
 }
 
 std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const GradOptions& options) {

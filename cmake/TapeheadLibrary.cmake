@@ -112,6 +112,9 @@ function(tapehead_compile name scalar)
   target_link_libraries(${name} PRIVATE
     $<BUILD_INTERFACE:xsimd> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:tapehead_warnings>)
 
+  if(TAPEHEAD_FILL_MEMORY)
+    target_compile_definitions(${name} PRIVATE TAPEHEAD_FILL_MEMORY)
+  endif()
   # What almost every source includes; parsing it once halves the build.
   target_precompile_headers(${name} PRIVATE
     ${PROJECT_SOURCE_DIR}/autograd/tape.hpp ${PROJECT_SOURCE_DIR}/autograd/check.hpp)

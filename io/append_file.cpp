@@ -33,7 +33,7 @@ void AppendFile::append(std::string_view piece) {
     const off_t end = lseek(file_.number(), 0, SEEK_END);
     if (file_.write(piece)) return;
     const int error = errno;
-    if (end >= 0 && ftruncate(file_.number(), end) != 0) errno = error;  // a pipe has no end to go back to
+    [[maybe_unused]] const bool is_cut = end >= 0 && ftruncate(file_.number(), end) == 0;  // a pipe has no end to go back to
     throw FileError(fmt::format("AppendFile: expected a file that can be written, got '{}': {}", path_, std::strerror(error)));
 }
 

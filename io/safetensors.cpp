@@ -130,6 +130,7 @@ Tensor SafetensorsFile::tensor(const StoredTensor& stored) const {
     check<FileError>(is_convertible(stored.dtype),
                      "SafetensorsFile: expected a type that can be converted, got {} of '{}' in '{}'", to_string(stored.dtype),
                      stored.name, path_);
+    file_.check_whole();
     Tensor tensor = Tensor::empty(stored.shape);
     Scalar* to = tensor.raw();
     if (stored.dtype != native_dtype)
@@ -143,6 +144,7 @@ Ids SafetensorsFile::ids(std::string_view name) const {
     check<FileError>(is_convertible(stored.dtype) && !is_floating_point(stored.dtype),
                      "SafetensorsFile: expected integers or BOOL, got {} of '{}' in '{}'", to_string(stored.dtype), name,
                      path_);
+    file_.check_whole();
     Ids ids = make_array<Id>(stored.shape);
     for_each_number(stored, [&](std::size_t i, auto number) {
         if constexpr (std::same_as<decltype(number), std::uint64_t>)
@@ -157,6 +159,7 @@ Condition SafetensorsFile::condition(std::string_view name) const {
     const StoredTensor& stored = at(name);
     check<FileError>(stored.dtype == Dtype::BOOL, "SafetensorsFile: expected BOOL, got {} of '{}' in '{}'",
                      to_string(stored.dtype), name, path_);
+    file_.check_whole();
     Condition condition(stored.shape);
     std::ranges::transform(stored.bytes, condition.raw(), [](char byte) { return byte != 0; });
     return condition;

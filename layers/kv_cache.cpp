@@ -52,9 +52,9 @@ void KeyValueCache::reorder(const Ids& rows) {
     check<ShapeError>(rows.dimension() == 1, "KeyValueCache: expected rows [n], got {}", shape_of(rows));
     if (is_identity(rows, batch())) return;
     const no_grad off;
-    Tensor new_keys = index_select(keys, 0, rows);
-    values = index_select(values, 0, rows);
+    Tensor new_keys = index_select(keys, 0, rows), new_values = index_select(values, 0, rows);
     keys = std::move(new_keys);
+    values = std::move(new_values);
 }
 
 void KeyValueCache::truncate(Index new_length) {

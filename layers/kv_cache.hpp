@@ -27,7 +27,7 @@ struct KeyValueCache {
     /// `no_grad`. Nothing is changed then.
     void append(const Tensor& k, const Tensor& v);
     /// Row i becomes what row rows[i] was, for any number of rows: beams that go on, sequences that are done with. Throws
-    /// IndexError.
+    /// IndexError, and then changes nothing.
     void reorder(const Ids& rows);
     /// Forgets all positions from `length` on. Throws IndexError for more than there are.
     void truncate(Index new_length);

@@ -161,7 +161,8 @@ struct TransformerDecoder : Module {
     void visit(Visitor& v) override;
 };
 
-/// Row i of all caches becomes what row rows[i] was; see KeyValueCache::reorder.
+/// Row i of all caches becomes what row rows[i] was, cache by cache; see KeyValueCache::reorder. Where memory runs out on the way the
+/// caches are no longer of one order, and of no more use.
 void reorder(std::vector<KeyValueCache>& caches, const Ids& rows);
 /// The same of a decoder's caches.
 void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows);

@@ -15,7 +15,7 @@ void AdagradRule::visit(const HyperparameterVisitor& v) {
 
 std::vector<std::string> AdagradRule::state_names() const { return {"sum"}; }
 
-void AdagradRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void AdagradRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     Tensor& sum = trained.state[0];
     if (trained.steps == 1) sum.fill_(initial_accumulator_value);
     const auto decayed_lr = step_lr / (1 + static_cast<Real>(trained.steps - 1) * lr_decay);

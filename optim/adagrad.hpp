@@ -18,7 +18,7 @@ struct AdagradRule {
     static constexpr const char* kind = "Adagrad";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 

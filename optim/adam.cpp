@@ -45,11 +45,11 @@ void AdamWRule::visit(const HyperparameterVisitor& v) { visit_adam(*this, v); }
 std::vector<std::string> AdamRule::state_names() const { return moments(); }
 std::vector<std::string> AdamWRule::state_names() const { return moments(); }
 
-void AdamRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void AdamRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     adam_step(*this, trained, gradient, step_lr, 1, weight_decay);
 }
 
-void AdamWRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void AdamWRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     adam_step(*this, trained, gradient, step_lr, 1 - step_lr * weight_decay, 0);
 }
 

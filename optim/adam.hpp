@@ -20,7 +20,7 @@ struct AdamRule {
     static constexpr const char* kind = "Adam";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 
@@ -36,7 +36,7 @@ struct AdamWRule {
     static constexpr const char* kind = "AdamW";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 

@@ -14,7 +14,7 @@ void LionRule::visit(const HyperparameterVisitor& v) {
 
 std::vector<std::string> LionRule::state_names() const { return {"exp_avg"}; }
 
-void LionRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void LionRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     const auto [beta1, beta2] = betas;
     const kernels::LionStep step{.lr = static_cast<Scalar>(step_lr),
                                  .beta1 = static_cast<Scalar>(beta1),

@@ -20,7 +20,7 @@ struct LionRule {
     static constexpr const char* kind = "Lion";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 

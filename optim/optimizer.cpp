@@ -64,24 +64,64 @@ void Optimizer::set_groups(const std::vector<Parameters>& groups, std::vector<Re
     lr_ = initial_lrs_[0];
 }
 
-void Optimizer::step() {
-    const no_grad off;
+/// A parameter that a step is to change, with what it takes to put it back.
+struct Optimizer::Change {
+    Trained* trained;
+    Tensor gradient, before;    ///< the parameter's value, where it may have to be put back
+    std::vector<Tensor> state;  ///< of the rule: the new one until the step begins, the old one from then on
+    bool has_state;             ///< or the rule goes on with the one that is there
+    Index steps;
+
+    void swap_state() noexcept {
+        if (has_state) trained->state.swap(state);
+    }
+    void undo() {
+        swap_state();
+        trained->steps = steps;
+        if (before) trained->parameter.copy_(before);
+    }
+};
+
+/// All that the step needs memory for, but for what rules and observers do in between.
+std::vector<Optimizer::Change> Optimizer::prepare_step(bool may_fail) {
+    std::vector<Change> changes;
+    changes.reserve(trained_.size());
     for (Trained& trained : trained_) {
         const Tensor gradient = trained.parameter.grad();
         if (!gradient) continue;
-        if (trained.steps == 0) {
+        const bool is_first = trained.steps == 0;
+        Change& change = changes.emplace_back(Change{&trained, gradient, {}, {}, is_first || may_fail, trained.steps});
+        if (is_first) {
             const std::size_t n = state_names(trained.group).size();
-            trained.state.clear();
-            for (std::size_t i = 0; i < n; ++i) trained.state.push_back(zeros(trained.parameter.shape()));
+            for (std::size_t i = 0; i < n; ++i) change.state.push_back(zeros(trained.parameter.shape()));
+        } else if (may_fail) {
+            for (const Tensor& tensor : trained.state) change.state.push_back(clone(tensor));
         }
-        const bool observed = detail::is_observed();
-        const UpdateEvent event{kind_, trained.name, trained.parameter, gradient};
-        if (observed) [[unlikely]]
-            detail::observe_before(event);
-        ++trained.steps;
-        update(trained, gradient, lr(trained.group));
-        if (observed) [[unlikely]]
-            detail::observe_after(event);
+        if (may_fail) change.before = clone(trained.parameter.detach());
+    }
+    return changes;
+}
+
+void Optimizer::step() {
+    const no_grad off;
+    const bool observed = detail::is_observed();
+    std::vector<Change> changes = prepare_step(observed || update_may_throw());
+    for (Change& change : changes) change.swap_state();
+    try {
+        for (const Change& change : changes) {
+            Trained* const trained = change.trained;
+            const Tensor& gradient = change.gradient;
+            const UpdateEvent event{kind_, trained->name, trained->parameter, gradient};
+            if (observed) [[unlikely]]
+                detail::observe_before(event);
+            ++trained->steps;
+            update(*trained, gradient, lr(trained->group));
+            if (observed) [[unlikely]]
+                detail::observe_after(event);
+        }
+    } catch (...) {
+        for (Change& change : changes) change.undo();
+        throw;
     }
     ++step_count_;
 }

@@ -104,6 +104,9 @@ public:
     Optimizer& operator=(const Optimizer&) = delete;
 
     /// Updates every parameter that has a gradient, in place; the others, and what is remembered for them, stay as they are.
+    ///
+    /// A whole step or none: where memory runs out, or a rule or an observer throws, parameters and what is remembered are as before. For
+    /// this a step keeps copies while it is observed, and where the rule's `update` is not noexcept.
     void step();
     /// Clears the gradients.
     void zero_grad();
@@ -144,6 +147,10 @@ private:
     virtual std::vector<OptimizerState::Hyperparameter> hyperparameters(Index group) const = 0;
     virtual std::vector<std::string> state_names(Index group) const = 0;
     virtual void update(Trained& trained, const Tensor& gradient, Real lr) const = 0;
+    virtual bool update_may_throw() const = 0;
+
+    struct Change;
+    std::vector<Change> prepare_step(bool may_fail);
 
     std::string kind_;
     std::vector<Trained> trained_;
@@ -157,7 +164,8 @@ private:
 /// `kind` is the name of the optimizer; `visit` names the hyperparameters, `lr` among them, with their ranges; `state_names` says
 /// how many tensors are remembered for a parameter, and `update` takes one step of one parameter, at the rate it is given. A rule
 /// may also have `validate() const`, for hyperparameters that depend on each other, and `check_parameter(const NamedTensor&)
-/// const`, for parameters it cannot train; both throw ValueError.
+/// const`, for parameters it cannot train; both throw ValueError. An `update` that cannot throw says so (noexcept) and saves the step
+/// copies of what it changes.
 template <class Rule>
 concept UpdateRule = requires(Rule rule, const Rule& constant, const HyperparameterVisitor& v, const Tensor& gradient,
                               Trained& t) {
@@ -265,6 +273,9 @@ private:
 
     void update(Trained& trained, const Tensor& gradient, Real lr) const override {
         options(trained.group).update(trained, gradient, lr);
+    }
+    bool update_may_throw() const override {
+        return !noexcept(std::declval<const Rule&>().update(std::declval<Trained&>(), std::declval<const Tensor&>(), Real{}));
     }
 
     std::vector<Rule> rules_;

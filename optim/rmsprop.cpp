@@ -21,7 +21,7 @@ std::vector<std::string> RMSpropRule::state_names() const {
     return names;
 }
 
-void RMSpropRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void RMSpropRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     const kernels::RmspropStep step{.lr = static_cast<Scalar>(step_lr),
                                     .alpha = static_cast<Scalar>(alpha),
                                     .rest = static_cast<Scalar>(1 - alpha),

@@ -22,7 +22,7 @@ struct RMSpropRule {
     static constexpr const char* kind = "RMSprop";
     void visit(const HyperparameterVisitor& v);
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 

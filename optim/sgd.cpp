@@ -26,7 +26,7 @@ std::vector<std::string> SgdRule::state_names() const {
     return {"momentum_buffer"};
 }
 
-void SgdRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const {
+void SgdRule::update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept {
     const kernels::SgdStep step{.lr = static_cast<Scalar>(step_lr),
                                 .momentum = static_cast<Scalar>(momentum),
                                 .dampening = static_cast<Scalar>(dampening),

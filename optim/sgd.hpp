@@ -22,7 +22,7 @@ struct SgdRule {
     void visit(const HyperparameterVisitor& v);
     void validate() const;
     std::vector<std::string> state_names() const;
-    void update(Trained& trained, const Tensor& gradient, Real step_lr) const;
+    void update(Trained& trained, const Tensor& gradient, Real step_lr) const noexcept;
     /// @}
 };
 

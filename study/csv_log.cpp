@@ -68,12 +68,14 @@ std::size_t kept_length(std::string_view text, Index last_step) {
 }  // namespace
 
 CsvLog::CsvLog(const std::string& path, const CsvLogOptions& options) {
-    if (options.append && std::filesystem::exists(path)) {
+    std::error_code failed;
+    if (options.append && std::filesystem::exists(path, failed)) {
         const std::string text = read_file(path);
         columns_ = first_line(text);
         is_resumed_ = !columns_.empty();
         const std::size_t kept = is_resumed_ ? kept_length(text, options.last_step) : 0;
-        if (kept < text.size()) std::filesystem::resize_file(path, kept);
+        if (kept < text.size()) std::filesystem::resize_file(path, kept, failed);
+        check<FileError>(!failed, "CsvLog: expected a file that can be written, got '{}': {}", path, failed.message());
     }
     file_.emplace(path, options.append ? AppendFile::Existing::kept : AppendFile::Existing::replaced);
 }

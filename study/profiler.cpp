@@ -28,9 +28,14 @@ void Profiler::clear() {
 
 void Profiler::on_enter(const ScopeEvent& event) {
     Watcher::on_enter(event);
-    open_.push_back(events_.size());
-    const auto now = Clock::now();
-    events_.push_back({Kind::scope, scope_name(), scope(), now, now, 0, {}});
+    try {
+        const auto now = Clock::now();
+        events_.push_back({Kind::scope, scope_name(), scope(), now, now, 0, {}});
+        open_.push_back(events_.size() - 1);
+    } catch (...) {
+        Watcher::on_leave(event);
+        throw;
+    }
     settle();
 }
 

@@ -52,10 +52,12 @@ void Recorder::on_leave(const ScopeEvent& event) noexcept {
 
 /// The entry of an input; one that is not known yet is a parameter, a leaf or a constant.
 std::size_t Recorder::entry_of(const Tensor& input) {
-    const auto [known, is_new] = by_tensor_.emplace(input.identity(), entries_.size());
-    if (!is_new) return known->second;
+    if (const auto known = by_tensor_.find(input.identity()); known != by_tensor_.end()) return known->second;
     if (input.node())  // a handle of its own to a result that is known
-        if (const auto made = by_node_.find(input.node().get()); made != by_node_.end()) return known->second = made->second;
+        if (const auto made = by_node_.find(input.node().get()); made != by_node_.end()) {
+            by_tensor_[input.identity()] = made->second;
+            return made->second;
+        }
 
     TapeEntry entry;
     const bool is_leaf = input.requires_grad() && input.is_leaf();
@@ -65,10 +67,17 @@ std::size_t Recorder::entry_of(const Tensor& input) {
     entry.shape = input.shape();
     entry.value = clone(input.detach());
     entry.node = input.node();
-    if (entry.node) by_node_[entry.node.get()] = entries_.size();
+    return add(std::move(entry), input);
+}
+
+/// In an order in which nothing leads to what is not there, should memory run out.
+std::size_t Recorder::add(TapeEntry entry, const Tensor& tensor) {
+    const std::size_t place = entries_.size();
+    held_.push_back(tensor);
     entries_.push_back(std::move(entry));
-    held_.push_back(input);
-    return entries_.size() - 1;
+    by_tensor_[tensor.identity()] = place;
+    if (const Node* node = entries_[place].node.get()) by_node_[node] = place;
+    return place;
 }
 
 void Recorder::on_record(const RecordEvent& event) {
@@ -86,10 +95,7 @@ void Recorder::on_record(const RecordEvent& event) {
     entry.forward_time = now - last_event_;
     entry.value = event.result.detach();
     entry.node = event.result.node();
-    by_tensor_[event.result.identity()] = entries_.size();
-    if (entry.node) by_node_[entry.node.get()] = entries_.size();
-    entries_.push_back(std::move(entry));
-    held_.push_back(event.result);
+    add(std::move(entry), event.result);
     last_event_ = Clock::now();
 }
 

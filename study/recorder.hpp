@@ -72,6 +72,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     std::size_t entry_of(const Tensor& input);
+    std::size_t add(TapeEntry entry, const Tensor& tensor);
 
     AttentionCapture attention_;
     std::vector<TapeEntry> entries_;

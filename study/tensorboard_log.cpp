@@ -93,8 +93,10 @@ ProtoMessage histogram_of(std::span<const Scalar> values) {
 TensorBoardLog::TensorBoardLog(const std::string& folder) {
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
-    check<FileError>(std::filesystem::is_directory(folder), "TensorBoardLog: expected a folder that can be made, got '{}'",
-                     folder);
+    std::error_code none;
+    check<FileError>(std::filesystem::is_directory(folder, none),
+                     "TensorBoardLog: expected a folder that can be made, got '{}': {}", folder,
+                     failed ? failed.message() : "it is a file");
     const Real time = now();
     const std::string name = fmt::format("{}/events.out.tfevents.{:010.0f}.{}", folder, std::floor(time), host_name());
     std::string path = name;

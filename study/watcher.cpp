@@ -54,10 +54,15 @@ std::string Watcher::name_of(const Node& leaf) const {
 
 void Watcher::on_enter(const ScopeEvent& event) {
     const std::string name = full_name(event);
-    auto [entry, is_new] = index_.emplace(name, scopes_.size());
-    if (name.empty()) entry->second = 0;
-    else if (is_new) scopes_.push_back({name, event.type ? type_name(*event.type) : "", to_string(event.place)});
-    stack_.push_back({entry->second, event.depth});
+    std::size_t scope = 0;
+    if (const auto known = index_.find(name); known != index_.end()) {
+        scope = known->second;
+    } else if (!name.empty()) {
+        scope = scopes_.size();
+        scopes_.push_back({name, event.type ? type_name(*event.type) : "", to_string(event.place)});
+        index_.emplace(name, scope);  // last: it leads to nothing that is not there
+    }
+    stack_.push_back({scope, event.depth});
 }
 
 void Watcher::on_leave(const ScopeEvent& event) noexcept {

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -98,11 +100,12 @@ private:
         }
     }
 
-    /// Sees to it that there are at least so many helpers, if the system has threads to give: the caller can do without.
-    void hire(Index helpers) {
+    /// Sees to it that there are at least so many helpers, if the system has threads and memory to give: the caller can do without.
+    void hire(Index helpers) noexcept {
         try {
             for (; helpers_ < helpers; ++helpers_) std::thread([this] { wait_and_help(); }).detach();
-        } catch (const std::system_error&) {}
+        } catch (const std::system_error&) {
+        } catch (const std::bad_alloc&) {}
     }
 
     [[noreturn]] void wait_and_help() {
@@ -125,8 +128,10 @@ private:
     std::atomic<std::uint32_t> unfinished_{0};  // ranges; what the caller waits for
 };
 
+/// Made in place: a loop that must not fail needs no memory for it.
 Pool& pool() {
-    static Pool& instance = *new Pool;
+    alignas(Pool) static std::byte room[sizeof(Pool)];
+    static Pool& instance = *new (room) Pool;
     return instance;
 }
 

@@ -1,6 +1,8 @@
 // Room for a thread's numbers between the steps of a kernel, kept from call to call.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include <tapehead/autograd/config.hpp>
@@ -13,6 +15,9 @@ public:
     /// Room for n numbers; what it held before is lost.
     Scalar* of(Index n) {
         if (room_.size() < static_cast<std::size_t>(n)) room_.resize(static_cast<std::size_t>(n));
+#if defined(TAPEHEAD_FILL_MEMORY)
+        std::fill(room_.begin(), room_.end(), std::numeric_limits<Scalar>::quiet_NaN());
+#endif
         return room_.data();
     }
 
