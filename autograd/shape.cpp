@@ -1,7 +1,6 @@
 // The arithmetic of shapes; see shape.hpp.
 #include <tapehead/autograd/shape.hpp>
 
-#include <numeric>
 #include <ostream>
 
 #include <tapehead/autograd/check.hpp>
@@ -12,7 +11,16 @@ Shape::Shape(std::span<const Index> extents) {
     for (const Index extent : extents) push_back(extent);
 }
 
-Index Shape::numel() const { return std::accumulate(begin(), end(), Index{1}, std::multiplies<>()); }
+// Extents of 0 are left out of the product, so that strides cannot overflow either, in whatever order the extents are.
+Index Shape::numel() const {
+    Index elements = 1;
+    for (const Index extent : *this) {
+        check<ShapeError>(extent >= 0, "Shape: expected extents of at least 0, got {}", *this);
+        const bool fits = !__builtin_mul_overflow(elements, std::max<Index>(extent, 1), &elements) && elements <= max_elements;
+        check<ShapeError>(fits, "Shape: expected at most {} elements, got shape {}", max_elements, *this);
+    }
+    return contains(0) ? 0 : elements;
+}
 
 void Shape::push_back(Index extent) {
     check<ShapeError>(rank_ < max_rank, "Shape: expected at most {} axes, got more", max_rank);

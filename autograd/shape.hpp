@@ -11,6 +11,9 @@
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 
+/// The most elements that a shape may have: more than any machine holds, and far from where their number or size in bytes overflows.
+inline constexpr Index max_elements = Index{1} << 44;
+
 /// The extents of a tensor, outermost first; at most `max_rank` of them, kept in place.
 ///
 /// A Shape also serves as a list of axes or positions. Negative positions in `operator[]` count from the end.
@@ -24,7 +27,8 @@ public:
     explicit Shape(std::span<const Index> extents);
 
     Index rank() const { return rank_; }  ///< the number of axes
-    /// The number of elements, 1 for rank 0.
+    /// The number of elements, 1 for rank 0. Throws ShapeError for a negative extent, and where those that are not 0 have a product above
+    /// `max_elements`.
     Index numel() const;
     /// @{
     /// The extent of an axis, not checked; negative ones count from the end.

@@ -13,8 +13,6 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-constexpr Index max_elements = Index{1} << 44;  // more than any machine holds, and far from where sizes in bytes overflow
-
 /// The shape of nested lists, going by the first element of each level.
 Shape shape_of_list(std::initializer_list<detail::Nested> list) {
     Shape shape{static_cast<Index>(list.size())};
@@ -59,16 +57,7 @@ void detail::throw_undefined() { throw ValueError("Tensor: expected a defined te
 
 // Construction
 
-Tensor Tensor::empty(const Shape& shape) {
-    Index elements = 1;
-    for (const Index extent : shape) {
-        check<ShapeError>(extent >= 0, "Tensor: expected extents of at least 0, got {}", shape);
-        check<ShapeError>(extent == 0 || elements <= max_elements / extent,
-                          "Tensor: expected at most {} elements, got shape {}", max_elements, shape);
-        elements *= extent;
-    }
-    return over(Storage::make(elements), shape);
-}
+Tensor Tensor::empty(const Shape& shape) { return over(Storage::make(shape.numel()), shape); }
 
 Tensor Tensor::full_of(const Shape& shape, Scalar value) {
     Tensor result = empty(shape);

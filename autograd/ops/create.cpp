@@ -30,9 +30,11 @@ Tensor full(const Shape& shape, Real value) {
 }
 
 Tensor arange(Real start, Real end, Real step) {
-    check<ValueError>(step != 0 && (end - start) / step >= 0, "arange: expected a step from {} towards {}, got {}", start, end,
-                      step);
-    Tensor y = Tensor::empty({static_cast<Index>(std::ceil((end - start) / step))});
+    const Real count = std::ceil((end - start) / step);
+    check<ValueError>(step != 0 && count >= 0, "arange: expected a step from {} towards {}, got {}", start, end, step);
+    check<ShapeError>(count <= static_cast<Real>(max_elements), "arange: expected at most {} elements, got {}", max_elements,
+                      count);
+    Tensor y = Tensor::empty({static_cast<Index>(count)});
     for (Index i = 0; i < y.numel(); ++i) y.raw()[i] = static_cast<Scalar>(start + static_cast<Real>(i) * step);
     return y;
 }

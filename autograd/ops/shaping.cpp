@@ -55,6 +55,12 @@ Tensor put_part(const Tensor& x, const Shape& shape, const Part& part, Real back
                   }));
 }
 
+/// The product of the extents that are not 0. Throws ShapeError as numel.
+Index nonzero(Shape shape) {
+    std::replace(shape.begin(), shape.end(), Index{0}, Index{1});
+    return shape.numel();
+}
+
 /// Keeps the elements (i, j) of the last two axes for which keep(j − i) holds.
 template <class Keep>
 Tensor triangle(const char* operation, const Tensor& x, Keep keep) {
@@ -70,13 +76,13 @@ Tensor triangle(const char* operation, const Tensor& x, Keep keep) {
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
     Shape full = shape;
-    Index known = 1, unknown = -1;
+    Index unknown = -1;
     for (Index axis = 0; axis < shape.rank(); ++axis) {
-        if (shape[axis] != -1) known *= shape[axis];
         check<ShapeError>(shape[axis] >= 0 || (shape[axis] == -1 && unknown < 0),
                           "reshape: expected extents of at least 0 and at most one -1, got {}", shape);
-        if (shape[axis] == -1) unknown = axis;
+        if (shape[axis] == -1) full[unknown = axis] = 1;
     }
+    const Index known = full.numel();
     if (unknown >= 0 && known > 0) full[unknown] = x.numel() / known;
     check<ShapeError>((unknown < 0 || known > 0) && full.numel() == x.numel(), "reshape: expected {} elements as in {}, got {}",
                       x.numel(), x.shape(), shape);
@@ -156,6 +162,7 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
     for (const Index count : counts) check<ShapeError>(count >= 0, "repeat: expected counts of at least 0, got {}", counts);
     Shape shape = x.shape();
     while (shape.rank() < counts.rank()) shape.insert(0, 1);
+    Shape{nonzero(shape), nonzero(counts)}.numel();  // throws for a result that is too large, before a part of it is made
     Tensor y = reshape(x, shape);
     for (Index axis = 0; axis < shape.rank(); ++axis) {
         if (counts[axis] == 1) continue;
@@ -204,9 +211,10 @@ Tensor stack(const std::vector<Tensor>& xs, Index axis) {
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, Index axis) {
     axis = normalize_axis("split", axis, x.dim());
-    const Index total = std::accumulate(sizes.begin(), sizes.end(), Index{0});
-    check<ShapeError>(total == x.shape()[axis] && std::all_of(sizes.begin(), sizes.end(), [](Index n) { return n >= 0; }),
-                      "split: expected sizes that add up to {}, got {}", x.shape()[axis], fmt::join(sizes, ", "));
+    Index rest = x.shape()[axis];
+    const bool fit = std::ranges::all_of(sizes, [&](Index n) { return n >= 0 && (rest -= n) >= 0; });
+    check<ShapeError>(fit && rest == 0, "split: expected sizes that add up to {}, got {}", x.shape()[axis],
+                      fmt::join(sizes, ", "));
     std::vector<Tensor> parts;
     Index start = 0;
     for (const Index size : sizes) {
@@ -225,7 +233,7 @@ std::vector<Tensor> split(const Tensor& x, Index size, Index axis) {
 
 std::vector<Tensor> chunk(const Tensor& x, Index n, Index axis) {
     check<ValueError>(n > 0, "chunk: expected at least 1 piece, got {}", n);
-    return split(x, std::max<Index>(1, (x.size(axis) + n - 1) / n), axis);
+    return split(x, 1 + std::max<Index>(0, x.size(axis) - 1) / n, axis);
 }
 
 Tensor slice(const Tensor& x, Index axis, Index start, Index end, Index step) {
@@ -237,9 +245,10 @@ Tensor slice(const Tensor& x, Index axis, Index start, Index end, Index step) {
     const auto bound = [&](Index i) { return std::clamp(i < 0 ? i + n : i, low, high); };
     const Index first = bound(start), last = backwards_to_end ? -1 : bound(end);
     Part part(x.shape());
-    part.start[axis] = first;
-    part.step[axis] = step;
-    part.count[axis] = std::max<Index>(0, (last - first + step - (step > 0 ? 1 : -1)) / step);
+    const Index sign = step > 0 ? 1 : -1;
+    part.count[axis] = sign * (last - first) > 0 ? (last - first - sign) / step + 1 : 0;
+    if (part.count[axis] > 0) part.start[axis] = first;  // else there is no such element
+    if (part.count[axis] > 1) part.step[axis] = step;    // else it may be larger than any stride
     if (part.count[axis] == n && step == 1) return x;
     return take_part({"slice", "y = x[part];  dx[part] = dy, 0 elsewhere"}, x, part);
 }
@@ -255,6 +264,10 @@ Tensor select(const Tensor& x, Index axis, Index i) {
 Tensor pad(const Tensor& x, const std::vector<std::pair<Index, Index>>& widths, Real value) {
     const auto given = static_cast<Index>(widths.size());
     check<ShapeError>(given <= x.dim(), "pad: expected at most {} pairs of widths, got {}", x.dim(), given);
+    const auto fits = [](Index width) { return -max_elements <= width && width <= max_elements; };
+    for (const auto& [before, after] : widths)
+        check<ShapeError>(fits(before) && fits(after), "pad: expected widths of at most {}, got {} and {}", max_elements,
+                          before, after);
     Tensor cut = x;
     for (Index axis = 1; axis <= given; ++axis) {
         const auto [before, after] = widths[static_cast<std::size_t>(given - axis)];
