@@ -1,7 +1,6 @@
 // The arithmetic of shapes; see shape.hpp.
 #include <tapehead/autograd/shape.hpp>
 
-#include <numeric>
 #include <ostream>
 
 #include <tapehead/autograd/check.hpp>
@@ -12,14 +11,7 @@ Shape::Shape(std::span<const Index> extents) {
     for (const Index extent : extents) push_back(extent);
 }
 
-Index Shape::numel() const {
-    if (contains(0)) return 0;
-    Index elements = 1;
-    for (const Index extent : *this)
-        check<ShapeError>(!__builtin_mul_overflow(elements, extent, &elements),
-                          "Shape: expected fewer than 2^63 elements, got shape {}", *this);
-    return elements;
-}
+Index Shape::numel() const { return checked_numel("Shape", *this); }
 
 void Shape::push_back(Index extent) {
     check<ShapeError>(rank_ < max_rank, "Shape: expected at most {} axes, got {} and another of extent {}", max_rank, *this,
@@ -56,9 +48,9 @@ Index checked_numel(const char* operation, const Shape& shape) {
         check<ShapeError>(extent >= 0, "{}: expected extents of at least 0, got {}", operation, shape);
         is_empty |= extent == 0;
         if (extent == 0) continue;
-        check<ShapeError>(elements <= max_elements / extent, "{}: expected at most {} elements, got shape {}", operation,
+        const bool overflows = __builtin_mul_overflow(elements, extent, &elements);
+        check<ShapeError>(!overflows && elements <= max_elements, "{}: expected at most {} elements, got shape {}", operation,
                           max_elements, shape);
-        elements *= extent;
     }
     return is_empty ? 0 : elements;
 }

@@ -24,7 +24,7 @@ public:
     explicit Shape(std::span<const Index> extents);
 
     Index rank() const { return rank_; }  ///< the number of axes
-    /// The number of elements, 1 for rank 0. Throws ShapeError for one that no Index can hold.
+    /// The number of elements, 1 for rank 0. Throws as checked_numel.
     Index numel() const;
     /// @{
     /// The extent of an axis, not checked; negative ones count from the end.

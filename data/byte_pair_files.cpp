@@ -10,6 +10,7 @@
 #include <tapehead/data/byte_pair_tokenizer.hpp>
 #include <tapehead/data/utf8.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/json.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -58,7 +59,7 @@ std::string quoted(const std::string& text, const std::string& path) {
 
 json read_json(const std::string& path) {
     try {
-        return json::parse(read_file(path));
+        return parse_json<json>("BytePairTokenizer.load", read_file(path));
     } catch (const json::exception& error) {
         throw FileError(fmt::format("BytePairTokenizer.load: expected JSON, got '{}': {}", path, error.what()));
     }
@@ -71,7 +72,7 @@ std::map<std::string, Id> read_vocabulary(const json& vocabulary, const std::str
     for (const auto& [token, id] : vocabulary.items()) {
         check<FileError>(id.is_number_integer(), "BytePairTokenizer.load: expected an id for '{}', got {} in '{}'", token,
                          id.dump(), path);
-        ids.emplace(token, id.get<Id>());
+        ids.emplace(token, whole_number<Id>("BytePairTokenizer.load", id));
     }
     return ids;
 }
@@ -134,7 +135,7 @@ BytePairFiles read_tokenizer(const json& file, const std::string& path) {
     for (const json& token : file.value("added_tokens", json::array())) {
         for (const char* key : {"lstrip", "rstrip", "single_word"}) require(token, key, {false}, path);
         files.special_tokens.push_back(token.at("content").get<std::string>());
-        const Id id = token.at("id").get<Id>();
+        const Id id = whole_number<Id>("BytePairTokenizer.load", token.at("id"));
         check<FileError>(files.vocabulary.emplace(files.special_tokens.back(), id).first->second == id,
                          "BytePairTokenizer.load: expected one id for '{}', got two in '{}'", files.special_tokens.back(),
                          path);

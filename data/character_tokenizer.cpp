@@ -9,6 +9,7 @@
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/data/utf8.hpp>
 #include <tapehead/io/atomic_file.hpp>
+#include <tapehead/io/json.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -66,7 +67,7 @@ void CharacterTokenizer::save(const std::string& path) const {
 CharacterTokenizer CharacterTokenizer::load(const std::string& path) {
     const std::string bytes = read_file(path);
     try {
-        const auto file = nlohmann::json::parse(bytes);
+        const auto file = parse_json<nlohmann::json>("CharacterTokenizer.load", bytes);
         check<FileError>(file.is_object() && file.size() == 5 && file.at("format") == format_name && file.at("version") == 1,
                          "CharacterTokenizer.load: expected what its save wrote, got something else in '{}'", path);
         std::u32string characters = decode_utf8(file.at("characters").get<std::string>());

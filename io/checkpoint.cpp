@@ -9,6 +9,7 @@
 
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
+#include <tapehead/io/json.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -18,6 +19,20 @@ using Json = nlohmann::ordered_json;
 const std::string reserved = "tapehead.";                // in front of the texts that are not the user's
 const std::string format_key = reserved + "checkpoint";  // whose text is the version of the format
 const std::string format_version = "1";
+
+Json parse(const std::string& text) { return parse_json<Json>("Checkpoint", text); }
+
+template <class Integer = Index>
+Integer whole(const Json& json) {
+    return whole_number<Integer>("Checkpoint", json);
+}
+
+/// Of steps, updates, elements: from 0 to 2⁵³, so that counting on does not overflow.
+Index count(const Json& json) {
+    const Index n = whole(json);
+    check<FileError>(0 <= n && n <= Index{1} << 53, "Checkpoint: expected a count, got {}", n);
+    return n;
+}
 
 /// A number that comes back with the same bits; JSON has no NaN and no infinity.
 Json to_json(Real number) { return std::isfinite(number) ? Json(number) : Json(fmt::format("{}", number)); }
@@ -71,7 +86,7 @@ Tensor find(const NamedTensors& tensors, const std::string& name) {
 }
 
 OptimizerState optimizer_state(const Json& json, const NamedTensors& tensors) {
-    OptimizerState state{json.at("kind"), json.at("step_count"), to_real(json.at("lr")), {}};
+    OptimizerState state{json.at("kind"), count(json.at("step_count")), to_real(json.at("lr")), {}};
     for (const Json& from : json.at("groups")) {
         OptimizerState::Group& group = state.groups.emplace_back();
         for (const auto& [name, value] : from.at("hyperparameters").items())
@@ -79,8 +94,10 @@ OptimizerState optimizer_state(const Json& json, const NamedTensors& tensors) {
         for (const Json& saved : from.at("parameters")) {
             OptimizerState::Parameter& parameter = group.parameters.emplace_back();
             parameter.name = saved.at("name");
-            for (const Json& extent : saved.at("shape")) parameter.shape.push_back(extent.get<Index>());
-            parameter.steps = saved.at("steps");
+            check<FileError>(static_cast<Index>(saved.at("shape").size()) <= max_rank,
+                             "Checkpoint: expected at most {} axes of '{}', got more", max_rank, parameter.name);
+            for (const Json& extent : saved.at("shape")) parameter.shape.push_back(count(extent));
+            parameter.steps = count(saved.at("steps"));
             for (const std::string name : saved.at("tensors"))
                 parameter.tensors.push_back({name, find(tensors, dotted(parameter.name, name))});
         }
@@ -126,9 +143,8 @@ void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
                     state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
         return state;
     };
-    add({name, save, [&optimizer](const State& state) {
-             optimizer.load_state_dict(optimizer_state(Json::parse(state.json), state.tensors));
-         }});
+    add({name, save,
+         [&optimizer](const State& state) { optimizer.load_state_dict(optimizer_state(parse(state.json), state.tensors)); }});
 }
 
 void Checkpoint::add(const std::string& name, Schedule& schedule) {
@@ -137,8 +153,8 @@ void Checkpoint::add(const std::string& name, Schedule& schedule) {
         return State{Json{{"step", state.step}, {"base_lr", to_json(state.base_lr)}}.dump(), {}};
     };
     add({name, save, [&schedule](const State& state) {
-             const Json json = Json::parse(state.json);
-             schedule.load_state_dict({json.at("step"), to_real(json.at("base_lr"))});
+             const Json json = parse(state.json);
+             schedule.load_state_dict({count(json.at("step")), to_real(json.at("base_lr"))});
          }});
 }
 
@@ -150,8 +166,8 @@ void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
             {}};
     };
     add({name, save, [&schedule](const State& state) {
-             const Json json = Json::parse(state.json);
-             schedule.load_state_dict({to_real(json.at("best")), json.at("bad_steps"), json.at("cooldown_left")});
+             const Json json = parse(state.json);
+             schedule.load_state_dict({to_real(json.at("best")), count(json.at("bad_steps")), count(json.at("cooldown_left"))});
          }});
 }
 
@@ -161,7 +177,7 @@ void Checkpoint::add(const std::string& name, ExponentialMovingAverage& average)
         return State{Json{{"updates", state.updates}}.dump(), std::move(state.averages)};
     };
     add({name, save, [&average](const State& state) {
-             average.load_state_dict({Json::parse(state.json).at("updates"), state.tensors});
+             average.load_state_dict({count(parse(state.json).at("updates")), state.tensors});
          }});
 }
 
@@ -170,8 +186,8 @@ void Checkpoint::add(const std::string& name, Generator& generator) {
         return State{Json{{"seed", generator.seed()}, {"position", generator.position()}}.dump(), {}};
     };
     add({name, save, [&generator](const State& state) {
-             const Json json = Json::parse(state.json);
-             generator.set_state(json.at("seed"), json.at("position"));
+             const Json json = parse(state.json);
+             generator.set_state(whole<std::uint64_t>(json.at("seed")), whole<std::uint64_t>(json.at("position")));
          }});
 }
 
@@ -180,7 +196,7 @@ void Checkpoint::add(const std::string& name, Index& number) {
          [&number] {
              return State{Json(number).dump(), {}};
          },
-         [&number](const State& state) { number = Json::parse(state.json).get<Index>(); }});
+         [&number](const State& state) { number = whole(parse(state.json)); }});
 }
 
 void Checkpoint::add(const std::string& name, Real& number) {
@@ -188,7 +204,7 @@ void Checkpoint::add(const std::string& name, Real& number) {
          [&number] {
              return State{to_json(number).dump(), {}};
          },
-         [&number](const State& state) { number = to_real(Json::parse(state.json)); }});
+         [&number](const State& state) { number = to_real(parse(state.json)); }});
 }
 
 void Checkpoint::save(const std::string& path, const std::map<std::string, std::string>& metadata) const {
@@ -254,6 +270,8 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
         load_all(states);
     } catch (const nlohmann::json::exception& error) {
         throw FileError(fmt::format("Checkpoint: expected the state of each part in '{}', got {}", path, error.what()));
+    } catch (const ValueError& error) {  // of a hyperparameter or a rate
+        throw StateError(fmt::format("Checkpoint: expected the state of these parts in '{}', got {}", path, error.what()));
     }
     return texts;
 }

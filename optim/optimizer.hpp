@@ -4,6 +4,7 @@
 // hyperparameters as members, a `visit` that names each of them once, and `update`, one step of one parameter.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <limits>
@@ -32,10 +33,10 @@ public:
 
     /// A number; whole numbers and flags are handed on as numbers.
     void operator()(const char* name, Real& value, HyperparameterRange range = {}) const { f_(name, value, range); }
-    /// A whole number.
+    /// A whole number, below 2⁵³.
     void operator()(const char* name, Index& value, HyperparameterRange range = {}) const {
         Real number = static_cast<Real>(value);
-        f_(name, number, range);
+        f_(name, number, {range.low, std::min(range.below, 0x1p53)});
         value = whole(name, number);
     }
     /// A flag.

@@ -55,6 +55,12 @@ Tensor put_part(const Tensor& x, const Shape& shape, const Part& part, Real back
                   }));
 }
 
+/// The product of the extents that are not 0. Throws ShapeError as numel.
+Index nonzero(Shape shape) {
+    std::replace(shape.begin(), shape.end(), Index{0}, Index{1});
+    return shape.numel();
+}
+
 /// Keeps the elements (i, j) of the last two axes for which keep(j − i) holds.
 template <class Keep>
 Tensor triangle(const char* operation, const Tensor& x, Keep keep) {
@@ -158,6 +164,7 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
     for (const Index count : counts) check<ShapeError>(count >= 0, "repeat: expected counts of at least 0, got {}", counts);
     Shape shape = x.shape();
     while (shape.rank() < counts.rank()) shape.insert(0, 1);
+    Shape{nonzero(shape), nonzero(counts)}.numel();  // throws for a result that is too large, before a part of it is made
     Tensor y = reshape(x, shape);
     for (Index axis = 0; axis < shape.rank(); ++axis) {
         if (counts[axis] == 1) continue;
@@ -244,9 +251,10 @@ Tensor slice(const Tensor& x, Index axis, Index start, Index end, Index step) {
     const auto bound = [&](Index i) { return std::clamp(i < 0 ? i + n : i, low, high); };
     const Index first = bound(start), last = backwards_to_end ? -1 : bound(end);
     Part part(x.shape());
-    part.start[axis] = first;
-    part.step[axis] = step;
-    part.count[axis] = std::max<Index>(0, (last - first + step - (step > 0 ? 1 : -1)) / step);
+    const Index sign = step > 0 ? 1 : -1;
+    part.count[axis] = sign * (last - first) > 0 ? (last - first - sign) / step + 1 : 0;
+    if (part.count[axis] > 0) part.start[axis] = first;  // else there is no such element
+    if (part.count[axis] > 1) part.step[axis] = step;    // else it may be larger than any stride
     if (part.count[axis] == n && step == 1) return x;
     return take_part({"slice", "y = x[part];  dx[part] = dy, 0 elsewhere"}, x, part);
 }
@@ -262,11 +270,13 @@ Tensor select(const Tensor& x, Index axis, Index i) {
 Tensor pad(const Tensor& x, const std::vector<std::pair<Index, Index>>& widths, Real value) {
     const auto given = static_cast<Index>(widths.size());
     check<ShapeError>(given <= x.dim(), "pad: expected at most {} pairs of widths, got {}", x.dim(), given);
+    const auto fits = [](Index width) { return -max_elements <= width && width <= max_elements; };
+    for (const auto& [before, after] : widths)
+        check<ShapeError>(fits(before) && fits(after), "pad: expected widths of at most {}, got {} and {}", max_elements,
+                          before, after);
     Tensor cut = x;
     for (Index axis = 1; axis <= given; ++axis) {
         const auto [before, after] = widths[static_cast<std::size_t>(given - axis)];
-        check<ShapeError>(std::max(before, after) <= max_elements && std::min(before, after) >= -max_elements,
-                          "pad: expected widths of at most {}, got {} and {}", max_elements, before, after);
         const Index n = x.size(-axis), first = std::max<Index>(0, -before), last = n - std::max<Index>(0, -after);
         check<ShapeError>(first <= last && n + before + after >= 0,
                           "pad: expected at most {} elements cut, got widths {} and {}", n, before, after);

@@ -15,6 +15,7 @@
 
 #include <tapehead/autograd/autograd.hpp>
 #include <tapehead/io/io.hpp>
+#include <tapehead/io/json.hpp>
 
 namespace examples {
 namespace {
@@ -74,7 +75,7 @@ GPT2Config from_json(const Json& json) {
 
 /// The text of a config.json: the one that was read, with the numbers of now.
 std::string to_json(GPT2Config c) {
-    Json json = Json::parse(c.source);
+    Json json = parse_json<Json>("GPT2Config", c.source);
     json["model_type"] = "gpt2";
     if (!json.contains("architectures")) json["architectures"] = {"GPT2LMHeadModel"};
     visit_numbers(
@@ -178,7 +179,7 @@ TransformerOptions transformer_options(const GPT2Config& c) {
 
 GPT2Config parse_gpt2_config(const std::string& text) {
     try {
-        GPT2Config config = from_json(Json::parse(text));
+        GPT2Config config = from_json(parse_json<Json>("GPT2Config", text));
         config.source = text;
         return config;
     } catch (const Json::exception& error) {

@@ -44,6 +44,21 @@ TEST_CASE("a shape has at most eight axes") {
     CHECK(shape.rank() == max_rank);
 }
 
+TEST_CASE("a shape of more elements than can be counted is refused, in whatever order its extents are") {
+    constexpr Index large = Index{1} << 32, half = Index{1} << 62;
+    for (const Shape& shape :
+         {Shape{large, large}, Shape{half, half}, Shape{half, 4}, Shape{0, half, half}, Shape{half, 0, half},
+          Shape{half, half, 0}, Shape{max_elements, 2}, Shape{-1}, Shape{-large, -large}, Shape{0, -1}}) {
+        INFO(shape);
+        CHECK_THROWS_AS(shape.numel(), ShapeError);
+        CHECK_THROWS_AS(Tensor::empty(shape), ShapeError);
+        CHECK_THROWS_AS(Tensor::from_values({}, shape), ShapeError);
+        CHECK_THROWS_AS(Condition(shape), ShapeError);
+    }
+    CHECK(Shape{max_elements}.numel() == max_elements);
+    CHECK(zeros({max_elements, 0}).numel() == 0);
+}
+
 TEST_CASE("a shape is printed as a list") {
     std::ostringstream out;
     out << Shape{2, 3} << Shape{};

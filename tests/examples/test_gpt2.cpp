@@ -196,6 +196,8 @@ TEST_CASE("A config.json that asks for what is not built, or for sizes beyond it
         write_file(folder + "/config.json", config.dump());
         return load_gpt2(folder);
     };
+    json nested;  // deeper than anything that is written: it would use up the stack where it is copied
+    for (int level = 0; level < 200; ++level) nested = json::array({std::move(nested)});
     const std::vector<std::pair<std::string, json>> wrong = {{"model_type", "llama"},
                                                              {"activation_function", "mish"},
                                                              {"scale_attn_by_inverse_layer_idx", true},
@@ -208,6 +210,8 @@ TEST_CASE("A config.json that asks for what is not built, or for sizes beyond it
                                                              {"n_layer", -1},
                                                              {"n_layer", "two"},
                                                              {"vocab_size", std::int64_t{1} << 40},
+                                                             {"n_embd", std::numeric_limits<std::uint64_t>::max()},
+                                                             {"other", nested},
                                                              {"layer_norm_epsilon", "small"}};
     for (const auto& [key, value] : wrong) {
         INFO(key << ": " << value);

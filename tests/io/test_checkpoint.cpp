@@ -164,8 +164,18 @@ TEST_CASE("checkpoint: a part whose text is not what it should be throws and cha
     Checkpoint checkpoint;
     checkpoint.add("step", step);
     checkpoint.add("best", best);
-    for (const auto& [step_text, best_text] : std::vector<std::pair<std::string, std::string>>{
-             {"", "1"}, {"{}", "1"}, {"\"4\"", "1"}, {"4", ""}, {"4", "\"great\""}, {"4", "[1]"}}) {
+    for (const auto& [step_text, best_text] :
+         std::vector<std::pair<std::string, std::string>>{{"", "1"},
+                                                          {"{}", "1"},
+                                                          {"\"4\"", "1"},
+                                                          {"4", ""},
+                                                          {"4", "\"great\""},
+                                                          {"4", "[1]"},
+                                                          {"4.5", "1"},
+                                                          {"1e300", "1"},
+                                                          {"9223372036854775808", "1"},
+                                                          {"true", "1"},
+                                                          {std::string(200'000, '['), "1"}}) {
         save_safetensors(scratch("run.safetensors"), {},
                          {.metadata = {{"tapehead.checkpoint", "1"},
                                        {"tapehead.random", R"({"seed": 1, "position": 2})"},
@@ -176,6 +186,39 @@ TEST_CASE("checkpoint: a part whose text is not what it should be throws and cha
         CHECK(step == 5);
         CHECK(best == 2);
     }
+}
+
+TEST_CASE("checkpoint: a count or a rate that cannot be is refused and changes nothing") {
+    Run run;
+    run.train(3);
+    const std::string before = all_bytes(run);
+    const auto refused_with = [&](const std::string& part, const std::string& from, const std::string& to) {
+        const SafetensorsFile file(scratch("compared.safetensors"));
+        SafetensorsOptions options{.metadata = file.metadata()};
+        std::string& text = options.metadata.at("tapehead." + part);
+        REQUIRE(text.find(from) != std::string::npos);
+        text.replace(text.find(from), from.size(), to);
+        save_safetensors(scratch("changed.safetensors"), file.tensors(), options);
+        INFO(part << ": " << text);
+        try {
+            run.checkpoint.load(scratch("changed.safetensors"));
+            CHECK(false);
+        } catch (const FileError&) {
+        } catch (const StateError&) {}
+        CHECK((all_bytes(run) == before));
+    };
+    for (const char* number : {"-1", "9223372036854775807", "18446744073709551615", "1e300", "3.5", "null"}) {
+        refused_with("optimizer", R"("step_count":3)", R"("step_count":)" + std::string(number));
+        refused_with("optimizer", R"("steps":3)", R"("steps":)" + std::string(number));
+        refused_with("optimizer", R"("shape":[)", R"("shape":[)" + std::string(number) + ",");
+        refused_with("average", R"("updates":3)", R"("updates":)" + std::string(number));
+        refused_with("schedule", R"("step":2)", R"("step":)" + std::string(number));
+        refused_with("plateau", R"("cooldown_left":0)", R"("cooldown_left":)" + std::string(number));
+    }
+    refused_with("optimizer", R"("shape":[)", R"("shape":[1,1,1,1,1,1,1,1,1,)");
+    refused_with("optimizer", R"("beta1":0.9)", R"("beta1":1.5)");
+    refused_with("schedule", R"("base_lr":)", R"("base_lr":"inf","base":)");
+    refused_with("data", R"("seed":)", R"("seed":-1,"other":)");
 }
 
 TEST_CASE("checkpoint: names are without dots and each of its own") {

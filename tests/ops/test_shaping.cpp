@@ -118,3 +118,41 @@ TEST_CASE("a padded value is constant: no gradient goes there") {
     sum(pad(x, {{1, 1}}, 5) * Tensor{NAN, 3, 4, INFINITY}).backward();
     check_close(x.grad(), Tensor{3, 4});
 }
+
+TEST_CASE("bounds and steps at the ends of the integers mean what Python says") {
+    constexpr Index least = std::numeric_limits<Index>::min(), most = std::numeric_limits<Index>::max();
+    const Tensor x = leaf(Tensor{{0, 1, 2}, {3, 4, 5}});
+    check_close(slice(x, 1, 1, to_end, most), Tensor{{1}, {4}});
+    check_close(slice(x, 0, 1, to_end, least), Tensor{{3, 4, 5}});
+    check_close(slice(x, 1, most, least, least + 1), Tensor{{2}, {5}});
+    check_close(slice(x, 1, least, most, 2), Tensor{{0, 2}, {3, 5}});
+    CHECK(slice(x, 0, least, least, least).shape() == Shape{0, 3});
+    CHECK(slice(zeros({0, 2}), 0, least, most, most).shape() == Shape{0, 2});
+    sum(slice(x, 1, 2, to_end, least)).backward();
+    check_close(x.grad(), Tensor{{0, 0, 1}, {0, 0, 1}});
+    CHECK_THROWS_AS(select(x, 0, least), IndexError);
+    CHECK_THROWS_AS(select(x, least, 0), IndexError);
+}
+
+TEST_CASE("extents, counts and widths at the ends of the integers are refused") {
+    constexpr Index least = std::numeric_limits<Index>::min(), most = std::numeric_limits<Index>::max(), large = Index{1} << 32;
+    const Tensor x = zeros({2, 3}), none = zeros({0});
+    CHECK_THROWS_AS(reshape(none, {large, large}), ShapeError);  // 2⁶⁴ is 0 in 64 bits
+    CHECK_THROWS_AS(reshape(x, {large, large, -1}), ShapeError);
+    CHECK_THROWS_AS(reshape(x, {most, most}), ShapeError);
+    CHECK_THROWS_AS(expand(zeros({1, 1}), {large, large}), ShapeError);
+    CHECK_THROWS_AS(expand(none, {large, large, 0}), ShapeError);
+    CHECK_THROWS_AS(repeat(x, {large, large}), ShapeError);
+    CHECK_THROWS_AS(repeat(x, {most, most}), ShapeError);
+    CHECK_THROWS_AS(repeat(zeros({max_elements, 0}), {4, 1}), ShapeError);
+    CHECK_THROWS_AS(repeat(none, {0, most}), ShapeError);
+    for (const Index width : {least, least + 1, most, max_elements + 1}) {
+        CHECK_THROWS_AS(pad(x, {{width, 0}}), ShapeError);
+        CHECK_THROWS_AS(pad(x, {{0, width}}), ShapeError);
+        CHECK_THROWS_AS(pad(x, {{-1, width}, {0, 0}}), ShapeError);
+    }
+    CHECK_THROWS_AS(split(x, std::vector<Index>{most, most, 4}, 0), ShapeError);  // which is 2 in 64 bits
+    CHECK_THROWS_AS(split(x, std::vector<Index>{most, least, 3}, 0), ShapeError);
+    CHECK(chunk(x, most, 1).size() == 3);
+    CHECK(split(x, most, 1).size() == 1);
+}
