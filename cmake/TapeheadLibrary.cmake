@@ -101,6 +101,11 @@ function(tapehead_compile name scalar)
   set(page ${PROJECT_SOURCE_DIR}/study/page/dist/page.html)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/study/page.cpp PROPERTIES
     COMPILE_DEFINITIONS "TAPEHEAD_PAGE=\"${page}\"" OBJECT_DEPENDS ${page})
+  if(TAPEHEAD_FUZZ)
+    set(fuzzed ${TAPEHEAD_SOURCES})
+    list(FILTER fuzzed INCLUDE REGEX "/((io|data)/[^/]+|optim/optimizer|layers/module|autograd/shape|ops/(einsum|indexing|shaping))[.]cpp$")
+    set_source_files_properties(${fuzzed} PROPERTIES COMPILE_OPTIONS "${TAPEHEAD_FUZZ_COVERAGE}")
+  endif()
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   # Places of operations (`Place` in autograd/node.hpp) read tapehead/autograd/ops/matmul.cpp, wherever the library was built.
   target_compile_options(${name} PRIVATE

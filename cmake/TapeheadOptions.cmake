@@ -29,3 +29,14 @@ if(TAPEHEAD_SANITIZE)
     $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)  # their checks keep loops from being vectorised
   add_link_options(-fsanitize=${TAPEHEAD_SANITIZE})
 endif()
+
+# What libFuzzer is told by: the paths that a source takes. For the sources that the targets in tests/fuzz are about; counted everywhere,
+# they would slow all tests by a quarter.
+option(TAPEHEAD_FUZZ "Build the fuzz targets for libFuzzer; with clang++ and TAPEHEAD_SANITIZE" OFF)
+set(TAPEHEAD_FUZZ_COVERAGE "")
+if(TAPEHEAD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "tapehead: expected clang++ for TAPEHEAD_FUZZ, got ${CMAKE_CXX_COMPILER_ID}")
+  endif()
+  set(TAPEHEAD_FUZZ_COVERAGE -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
+endif()
