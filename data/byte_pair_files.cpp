@@ -3,21 +3,19 @@
 #include <algorithm>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/data/byte_alphabet.hpp>
 #include <tapehead/data/byte_pair_tokenizer.hpp>
 #include <tapehead/data/utf8.hpp>
 #include <tapehead/io/atomic_file.hpp>
-#include <tapehead/io/json.hpp>
+#include <tapehead/io/json_value.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
 using detail::byte_alphabet;
 using detail::BytePairFiles;
-using nlohmann::json;
+using detail::JsonValue;
 
 std::string in_alphabet(std::string_view bytes) {
     std::u32string text;
@@ -51,28 +49,30 @@ std::vector<std::string> tokens_by_id(const std::map<std::string, Id>& vocabular
 
 std::string quoted(const std::string& text, const std::string& path) {
     try {
-        return json(text).dump();
-    } catch (const json::exception&) {
+        return detail::json_text(text);
+    } catch (const ValueError&) {
         throw FileError(fmt::format("BytePairTokenizer.save: expected special tokens in UTF-8, got others for '{}'", path));
     }
 }
 
-json read_json(const std::string& path) {
+JsonValue read_json(const std::string& path) {
+    const std::string text = read_file(path);
     try {
-        return parse_json<json>("BytePairTokenizer.load", read_file(path));
-    } catch (const json::exception& error) {
+        return detail::parse_json(text);
+    } catch (const FileError& error) {
         throw FileError(fmt::format("BytePairTokenizer.load: expected JSON, got '{}': {}", path, error.what()));
     }
 }
 
-std::map<std::string, Id> read_vocabulary(const json& vocabulary, const std::string& path) {
-    check<FileError>(vocabulary.is_object(), "BytePairTokenizer.load: expected tokens with their ids, got a JSON {} in '{}'",
-                     vocabulary.type_name(), path);
+std::map<std::string, Id> read_vocabulary(const JsonValue& vocabulary, const std::string& path) {
+    check<FileError>(vocabulary.is(JsonValue::Kind::object),
+                     "BytePairTokenizer.load: expected tokens with their ids, got something else in '{}'", path);
     std::map<std::string, Id> ids;
-    for (const auto& [token, id] : vocabulary.items()) {
-        check<FileError>(id.is_number_integer(), "BytePairTokenizer.load: expected an id for '{}', got {} in '{}'", token,
-                         id.dump(), path);
-        ids.emplace(token, whole_number<Id>("BytePairTokenizer.load", id));
+    for (std::size_t i = 0; i < vocabulary.items.size(); ++i) {
+        const JsonValue& id = vocabulary.items[i];
+        check<FileError>(id.is(JsonValue::Kind::integer), "BytePairTokenizer.load: expected an id for '{}', got {} in '{}'",
+                         vocabulary.keys[i], to_json(id), path);
+        ids.emplace(vocabulary.keys[i], id.integer);
     }
     return ids;
 }
@@ -103,49 +103,65 @@ std::vector<std::pair<std::string, std::string>> read_merges_file(const std::str
 }
 
 /// Throws FileError unless a value of a tokenizer.json is what it is for GPT-2: absent, null, or one of some others.
-void require(const json& file, const std::string& key, const std::vector<json>& others, const std::string& path) {
-    const json value = file.value(key, json());
-    check<FileError>(value.is_null() || std::find(others.begin(), others.end(), value) != others.end(),
-                     "BytePairTokenizer.load: expected a tokenizer like GPT-2's, got one with \"{}\": {} in '{}'", key,
-                     value.dump(), path);
+void require(const JsonValue& file, const std::string& key, const std::vector<std::string>& others, const std::string& path) {
+    const JsonValue* value = file.find(key);
+    if (!value || value->is(JsonValue::Kind::null)) return;
+    const std::string text = to_json(*value);
+    check<FileError>(std::ranges::find(others, text) != others.end(),
+                     "BytePairTokenizer.load: expected a tokenizer like GPT-2's, got one with \"{}\": {} in '{}'", key, text,
+                     path);
 }
 
 /// Throws FileError for anything in a tokenizer.json that would make other ids than GPT-2's way does.
-void require_gpt2(const json& file, const std::string& path) {
-    const json& model = file.at("model");
-    const auto require_type = [&](const char* key, const json& part, const std::string& type) {
-        check<FileError>(part.is_object() && part.value("type", "") == type,
-                         "BytePairTokenizer.load: expected a tokenizer like GPT-2's, with \"{}\" of type {}, got {} in '{}'",
-                         key, type, part.is_object() ? part.value("type", "none") : part.dump(), path);
+void require_gpt2(const JsonValue& file, const std::string& path) {
+    const JsonValue &model = file.at("model"), none;
+    const auto part_of = [&](const char* key) -> const JsonValue& {
+        const JsonValue* part = file.find(key);
+        return part ? *part : none;
     };
-    require(model, "type", {"BPE"}, path);  // GPT-2's own does not say it
-    for (const char* key : {"dropout", "byte_fallback", "ignore_merges"}) require(model, key, {false, 0}, path);
-    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) require(model, key, {""}, path);
+    const auto require_type = [&](const char* key, const JsonValue& part, const std::string& type) {
+        const JsonValue* own = part.find("type");
+        check<FileError>(own && own->is(JsonValue::Kind::text) && own->text == type,
+                         "BytePairTokenizer.load: expected a tokenizer like GPT-2's, with \"{}\" of type {}, got {} in '{}'",
+                         key, type,
+                         !own                             ? part.is(JsonValue::Kind::object) ? "none" : to_json(part)
+                                                     : own->is(JsonValue::Kind::text) ? own->text
+                                                          : to_json(*own),
+                         path);
+    };
+    require(model, "type", {"\"BPE\""}, path);  // GPT-2's own does not say it
+    for (const char* key : {"dropout", "byte_fallback", "ignore_merges"}) require(model, key, {"false", "0"}, path);
+    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) require(model, key, {"\"\""}, path);
     for (const char* key : {"normalizer", "truncation", "padding"}) require(file, key, {}, path);
-    const json words = file.value("pre_tokenizer", json()), after = file.value("post_processor", json());
+    const JsonValue &words = part_of("pre_tokenizer"), &after = part_of("post_processor");
     require_type("pre_tokenizer", words, "ByteLevel");
-    require(words, "add_prefix_space", {false}, path);
-    require(words, "use_regex", {true}, path);
-    if (!after.is_null()) require_type("post_processor", after, "ByteLevel");
+    require(words, "add_prefix_space", {"false"}, path);
+    require(words, "use_regex", {"true"}, path);
+    if (!after.is(JsonValue::Kind::null)) require_type("post_processor", after, "ByteLevel");
 }
 
-BytePairFiles read_tokenizer(const json& file, const std::string& path) {
+/// "left right", or a list of the two.
+std::pair<std::string, std::string> read_merge(const JsonValue& merge, const std::string& path) {
+    if (merge.is(JsonValue::Kind::text)) return read_merge(merge.text, fmt::format("'{}'", path));
+    check<FileError>(merge.is(JsonValue::Kind::list) && merge.items.size() == 2,
+                     "BytePairTokenizer.load: expected two tokens for each merge, got {} in '{}'", to_json(merge), path);
+    return {merge.items[0].to_text(), merge.items[1].to_text()};
+}
+
+BytePairFiles read_tokenizer(const JsonValue& file, const std::string& path) {
     require_gpt2(file, path);
     BytePairFiles files{read_vocabulary(file.at("model").at("vocab"), path), {}, {}};
-    for (const json& token : file.value("added_tokens", json::array())) {
-        for (const char* key : {"lstrip", "rstrip", "single_word"}) require(token, key, {false}, path);
-        files.special_tokens.push_back(token.at("content").get<std::string>());
-        const Id id = whole_number<Id>("BytePairTokenizer.load", token.at("id"));
+    const JsonValue* added = file.find("added_tokens");
+    const std::vector<JsonValue> none;
+    for (const JsonValue& token : added ? added->to_list() : none) {
+        for (const char* key : {"lstrip", "rstrip", "single_word"}) require(token, key, {"false"}, path);
+        files.special_tokens.push_back(token.at("content").to_text());
+        const Id id = token.at("id").to_integer();
         check<FileError>(files.vocabulary.emplace(files.special_tokens.back(), id).first->second == id,
                          "BytePairTokenizer.load: expected one id for '{}', got two in '{}'", files.special_tokens.back(),
                          path);
     }
-    for (const json& merge : file.at("model").at("merges")) {
-        check<FileError>(merge.is_string() || (merge.is_array() && merge.size() == 2),
-                         "BytePairTokenizer.load: expected two tokens for each merge, got {} in '{}'", merge.dump(), path);
-        files.merges.push_back(merge.is_string() ? read_merge(merge.get<std::string>(), fmt::format("'{}'", path))
-                                                 : merge.get<std::pair<std::string, std::string>>());
-    }
+    for (const JsonValue& merge : file.at("model").at("merges").to_list()) files.merges.push_back(read_merge(merge, path));
     return files;
 }
 
@@ -192,10 +208,11 @@ BytePairTokenizer BytePairTokenizer::load(const std::string& vocab_path, const s
 }
 
 BytePairTokenizer BytePairTokenizer::load(const std::string& path) {
-    const json file = read_json(path);
+    const JsonValue file = read_json(path);
     try {
         return BytePairTokenizer(read_tokenizer(file, path), fmt::format("'{}'", path));
-    } catch (const json::exception& error) {
+    } catch (const FileError& error) {
+        if (!std::string_view(error.what()).starts_with("JSON: ")) throw;
         throw FileError(fmt::format("BytePairTokenizer.load: expected a tokenizer.json, got '{}': {}", path, error.what()));
     }
 }

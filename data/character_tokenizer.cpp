@@ -4,12 +4,10 @@
 #include <set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/data/utf8.hpp>
 #include <tapehead/io/atomic_file.hpp>
-#include <tapehead/io/json.hpp>
+#include <tapehead/io/json_value.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
@@ -53,13 +51,13 @@ void CharacterTokenizer::encode_text(std::string_view text, std::vector<Id>& ids
 
 void CharacterTokenizer::save(const std::string& path) const {
     try {
-        const nlohmann::ordered_json file = {{"format", format_name},
-                                             {"version", 1},
-                                             {"special_tokens", special_tokens()},
-                                             {"byte_fallback", has_bytes_},
-                                             {"characters", encode_utf8(characters_)}};
-        write_file(path, file.dump() + "\n");
-    } catch (const nlohmann::json::exception&) {
+        std::vector<std::string> special;
+        for (const std::string& name : special_tokens()) special.push_back(detail::json_text(name));
+        write_file(path, fmt::format(R"({{"format":{},"version":1,"special_tokens":[{}],"byte_fallback":{},"characters":{}}})"
+                                     "\n",
+                                     detail::json_text(std::string(format_name)), fmt::join(special, ","), has_bytes_,
+                                     detail::json_text(encode_utf8(characters_))));
+    } catch (const ValueError&) {
         throw FileError(fmt::format("CharacterTokenizer.save: expected special tokens in UTF-8, got others for '{}'", path));
     }
 }
@@ -67,19 +65,17 @@ void CharacterTokenizer::save(const std::string& path) const {
 CharacterTokenizer CharacterTokenizer::load(const std::string& path) {
     const std::string bytes = read_file(path);
     try {
-        const auto file = parse_json<nlohmann::json>("CharacterTokenizer.load", bytes);
-        check<FileError>(file.is_object() && file.size() == 5 && file.at("format") == format_name && file.at("version") == 1,
-                         "CharacterTokenizer.load: expected what its save wrote, got something else in '{}'", path);
-        std::u32string characters = decode_utf8(file.at("characters").get<std::string>());
+        const auto file = detail::parse_json(bytes);
+        check<FileError>(file.keys.size() == 5 && file.at("format").to_text() == format_name &&
+                             file.at("version").to_integer() == 1,
+                         "expected its format and version, got others");
+        std::u32string characters = decode_utf8(file.at("characters").to_text());
         const std::set<char32_t> different(characters.begin(), characters.end());
-        check<FileError>(different.size() == characters.size(),
-                         "CharacterTokenizer.load: expected each character once, got one twice in '{}'", path);
-        return {std::move(characters),
-                {.special_tokens = file.at("special_tokens").get<std::vector<std::string>>(),
-                 .byte_fallback = file.at("byte_fallback").get<bool>()}};
-    } catch (const nlohmann::json::exception& error) {
-        throw FileError(fmt::format("CharacterTokenizer.load: expected what its save wrote, got '{}': {}", path, error.what()));
-    } catch (const ValueError& error) {
+        check<FileError>(different.size() == characters.size(), "expected each character once, got one twice");
+        std::vector<std::string> special;
+        for (const auto& name : file.at("special_tokens").to_list()) special.push_back(name.to_text());
+        return {std::move(characters), {.special_tokens = special, .byte_fallback = file.at("byte_fallback").to_bool()}};
+    } catch (const Error& error) {
         throw FileError(fmt::format("CharacterTokenizer.load: expected what its save wrote, got '{}': {}", path, error.what()));
     }
 }

@@ -5,45 +5,48 @@
 #include <cmath>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/ops/shaping.hpp>
-#include <tapehead/io/json.hpp>
+#include <tapehead/io/json_value.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using detail::JsonValue;
 
 const std::string reserved = "tapehead.";                // in front of the texts that are not the user's
 const std::string format_key = reserved + "checkpoint";  // whose text is the version of the format
 const std::string format_version = "1";
 
-Json parse(const std::string& text) { return parse_json<Json>("Checkpoint", text); }
-
-template <class Integer = Index>
-Integer whole(const Json& json) {
-    return whole_number<Integer>("Checkpoint", json);
-}
-
-/// Of steps, updates, elements: from 0 to 2⁵³, so that counting on does not overflow.
-Index count(const Json& json) {
-    const Index n = whole(json);
-    check<FileError>(0 <= n && n <= Index{1} << 53, "Checkpoint: expected a count, got {}", n);
-    return n;
-}
-
 /// A number that comes back with the same bits; JSON has no NaN and no infinity.
-Json to_json(Real number) { return std::isfinite(number) ? Json(number) : Json(fmt::format("{}", number)); }
+std::string json_number(Real number) {
+    std::string text = fmt::format("{}", number);
+    if (!std::isfinite(number)) return fmt::format("\"{}\"", text);
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";  // -0 would be an integer
+    return text;
+}
 
-Real to_real(const Json& json) {
-    if (json.is_number()) return json.get<Real>();
-    const auto text = json.get<std::string>();
+Real to_real(const JsonValue& json) {
+    using Kind = JsonValue::Kind;
+    if (json.is(Kind::integer) || json.is(Kind::large) || json.is(Kind::real)) return json.real;
+    const std::string& text = json.to_text();
     if (text == "inf") return std::numeric_limits<Real>::infinity();
     if (text == "-inf") return -std::numeric_limits<Real>::infinity();
     check<FileError>(text == "nan" || text == "-nan", "Checkpoint: expected a number, got '{}'", text);
     return std::numeric_limits<Real>::quiet_NaN();
+}
+
+/// Of steps, updates, elements: from 0 to 2⁵³, so that counting on does not overflow.
+Index to_count(const JsonValue& json) {
+    const Index n = json.to_integer();
+    check<FileError>(0 <= n && n <= Index{1} << 53, "Checkpoint: expected a count, got {}", n);
+    return n;
+}
+
+std::string json_names(const std::vector<std::string>& names) {
+    std::vector<std::string> texts;
+    for (const std::string& name : names) texts.push_back(detail::json_text(name));
+    return fmt::format("[{}]", fmt::join(texts, ","));
 }
 
 std::string dotted(const std::string& first, const std::string& second) { return fmt::format("{}.{}", first, second); }
@@ -61,21 +64,25 @@ NamedTensors distinct_tensors(Module& model) {
 
 // The state of an optimizer: all but the tensors as JSON, the tensors by the names of their parameters.
 
-Json to_json(const OptimizerState::Parameter& parameter) {
-    Json json{{"name", parameter.name}, {"shape", Json::array()}, {"steps", parameter.steps}, {"tensors", Json::array()}};
-    for (const Index extent : parameter.shape) json["shape"].push_back(extent);
-    for (const auto& [name, tensor] : parameter.tensors) json["tensors"].push_back(name);
-    return json;
+std::string to_json(const OptimizerState::Parameter& parameter) {
+    std::vector<std::string> tensors;
+    for (const auto& [name, tensor] : parameter.tensors) tensors.push_back(name);
+    return fmt::format(R"({{"name":{},"shape":[{}],"steps":{},"tensors":{}}})", detail::json_text(parameter.name),
+                       fmt::join(parameter.shape, ","), parameter.steps, json_names(tensors));
 }
 
-Json to_json(const OptimizerState& state) {
-    Json json{{"kind", state.kind}, {"step_count", state.step_count}, {"lr", to_json(state.lr)}, {"groups", Json::array()}};
+std::string to_json(const OptimizerState& state) {
+    std::vector<std::string> groups;
     for (const OptimizerState::Group& group : state.groups) {
-        Json& to = json["groups"].emplace_back(Json{{"hyperparameters", Json::object()}, {"parameters", Json::array()}});
-        for (const auto& [name, value] : group.hyperparameters) to["hyperparameters"][name] = to_json(value);
-        for (const OptimizerState::Parameter& parameter : group.parameters) to["parameters"].push_back(to_json(parameter));
+        std::vector<std::string> values, parameters;
+        for (const auto& [name, value] : group.hyperparameters)
+            values.push_back(fmt::format("{}:{}", detail::json_text(name), json_number(value)));
+        for (const OptimizerState::Parameter& parameter : group.parameters) parameters.push_back(to_json(parameter));
+        groups.push_back(fmt::format(R"({{"hyperparameters":{{{}}},"parameters":[{}]}})", fmt::join(values, ","),
+                                     fmt::join(parameters, ",")));
     }
-    return json;
+    return fmt::format(R"({{"kind":{},"step_count":{},"lr":{},"groups":[{}]}})", detail::json_text(state.kind),
+                       state.step_count, json_number(state.lr), fmt::join(groups, ","));
 }
 
 /// Takes a tensor out of a list. Throws FileError if it is not there.
@@ -85,24 +92,36 @@ Tensor find(const NamedTensors& tensors, const std::string& name) {
     return found->tensor;
 }
 
-OptimizerState optimizer_state(const Json& json, const NamedTensors& tensors) {
-    OptimizerState state{json.at("kind"), count(json.at("step_count")), to_real(json.at("lr")), {}};
-    for (const Json& from : json.at("groups")) {
+OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensors) {
+    OptimizerState state{json.at("kind").to_text(), to_count(json.at("step_count")), to_real(json.at("lr")), {}};
+    for (const JsonValue& from : json.at("groups").to_list()) {
         OptimizerState::Group& group = state.groups.emplace_back();
-        for (const auto& [name, value] : from.at("hyperparameters").items())
-            group.hyperparameters.push_back({name, to_real(value)});
-        for (const Json& saved : from.at("parameters")) {
+        const JsonValue& values = from.at("hyperparameters");
+        for (const std::string& name : values.keys) group.hyperparameters.push_back({name, to_real(values.at(name))});
+        for (const JsonValue& saved : from.at("parameters").to_list()) {
             OptimizerState::Parameter& parameter = group.parameters.emplace_back();
-            parameter.name = saved.at("name");
-            check<FileError>(static_cast<Index>(saved.at("shape").size()) <= max_rank,
-                             "Checkpoint: expected at most {} axes of '{}', got more", max_rank, parameter.name);
-            for (const Json& extent : saved.at("shape")) parameter.shape.push_back(count(extent));
-            parameter.steps = count(saved.at("steps"));
-            for (const std::string name : saved.at("tensors"))
-                parameter.tensors.push_back({name, find(tensors, dotted(parameter.name, name))});
+            parameter.name = saved.at("name").to_text();
+            const auto& shape = saved.at("shape").to_list();
+            check<FileError>(std::ssize(shape) <= max_rank, "Checkpoint: expected at most {} axes, got {}", max_rank,
+                             shape.size());
+            for (const JsonValue& extent : shape) parameter.shape.push_back(to_count(extent));
+            parameter.steps = to_count(saved.at("steps"));
+            for (const JsonValue& name : saved.at("tensors").to_list())
+                parameter.tensors.push_back({name.to_text(), find(tensors, dotted(parameter.name, name.to_text()))});
         }
     }
     return state;
+}
+
+/// The state of a module, matched with its tensors: what copies it.
+std::function<void()> copy_into(Module& model, const NamedTensors& state) {
+    NamedTensors tensors;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) { tensors.push_back({name, tensor}); });
+    model.visit(visitor);
+    return [match = detail::match_state("load_state_dict", type_name(model), tensors, state, {})]() mutable {
+        const no_grad off;
+        for (auto& [to, from] : match.copies) to.copy_(from.tensor);
+    };
 }
 
 }  // namespace
@@ -130,81 +149,91 @@ void Checkpoint::add(const std::string& name, Module& model) {
          [&model] {
              return State{"{}", distinct_tensors(model)};
          },
-         [&model](const State& state) { model.load_state_dict(state.tensors); }});
+         [&model](const State& state) { return copy_into(model, state.tensors); }});
 }
 
 void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
     const auto save = [&optimizer] {
         const OptimizerState remembered = optimizer.state_dict();
-        State state{to_json(remembered).dump(), {}};
+        State state{to_json(remembered), {}};
         for (const OptimizerState::Group& group : remembered.groups)
             for (const OptimizerState::Parameter& parameter : group.parameters)
                 for (const auto& [tensor_name, tensor] : parameter.tensors)
                     state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
         return state;
     };
-    add({name, save,
-         [&optimizer](const State& state) { optimizer.load_state_dict(optimizer_state(parse(state.json), state.tensors)); }});
+    add({name, save, [&optimizer](const State& state) {
+             return optimizer.prepare_load(optimizer_state(detail::parse_json(state.json), state.tensors));
+         }});
 }
 
 void Checkpoint::add(const std::string& name, Schedule& schedule) {
     const auto save = [&schedule] {
         const ScheduleState state = schedule.state_dict();
-        return State{Json{{"step", state.step}, {"base_lr", to_json(state.base_lr)}}.dump(), {}};
+        return State{fmt::format(R"({{"step":{},"base_lr":{}}})", state.step, json_number(state.base_lr)), {}};
     };
     add({name, save, [&schedule](const State& state) {
-             const Json json = parse(state.json);
-             schedule.load_state_dict({count(json.at("step")), to_real(json.at("base_lr"))});
+             const JsonValue json = detail::parse_json(state.json);
+             const ScheduleState loaded{to_count(json.at("step")), to_real(json.at("base_lr"))};
+             return [&schedule, loaded] { schedule.load_state_dict(loaded); };
          }});
 }
 
 void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
     const auto save = [&schedule] {
         const PlateauState& state = schedule.state_dict();
-        return State{
-            Json{{"best", to_json(state.best)}, {"bad_steps", state.bad_steps}, {"cooldown_left", state.cooldown_left}}.dump(),
-            {}};
+        return State{fmt::format(R"({{"best":{},"bad_steps":{},"cooldown_left":{}}})", json_number(state.best), state.bad_steps,
+                                 state.cooldown_left),
+                     {}};
     };
     add({name, save, [&schedule](const State& state) {
-             const Json json = parse(state.json);
-             schedule.load_state_dict({to_real(json.at("best")), count(json.at("bad_steps")), count(json.at("cooldown_left"))});
+             const JsonValue json = detail::parse_json(state.json);
+             const PlateauState loaded{to_real(json.at("best")), to_count(json.at("bad_steps")),
+                                       to_count(json.at("cooldown_left"))};
+             return [&schedule, loaded] { schedule.load_state_dict(loaded); };
          }});
 }
 
 void Checkpoint::add(const std::string& name, ExponentialMovingAverage& average) {
     const auto save = [&average] {
         AverageState state = average.state_dict();
-        return State{Json{{"updates", state.updates}}.dump(), std::move(state.averages)};
+        return State{fmt::format(R"({{"updates":{}}})", state.updates), std::move(state.averages)};
     };
     add({name, save, [&average](const State& state) {
-             average.load_state_dict({count(parse(state.json).at("updates")), state.tensors});
+             return average.prepare_load({to_count(detail::parse_json(state.json).at("updates")), state.tensors});
          }});
 }
 
 void Checkpoint::add(const std::string& name, Generator& generator) {
     const auto save = [&generator] {
-        return State{Json{{"seed", generator.seed()}, {"position", generator.position()}}.dump(), {}};
+        return State{fmt::format(R"({{"seed":{},"position":{}}})", generator.seed(), generator.position()), {}};
     };
     add({name, save, [&generator](const State& state) {
-             const Json json = parse(state.json);
-             generator.set_state(whole<std::uint64_t>(json.at("seed")), whole<std::uint64_t>(json.at("position")));
+             const JsonValue json = detail::parse_json(state.json);
+             return [&generator, seed = json.at("seed").to_count(), position = json.at("position").to_count()] {
+                 generator.set_state(seed, position);
+             };
          }});
 }
 
 void Checkpoint::add(const std::string& name, Index& number) {
     add({name,
          [&number] {
-             return State{Json(number).dump(), {}};
+             return State{fmt::format("{}", number), {}};
          },
-         [&number](const State& state) { number = whole(parse(state.json)); }});
+         [&number](const State& state) {
+             return [&number, loaded = detail::parse_json(state.json).to_integer()] { number = loaded; };
+         }});
 }
 
 void Checkpoint::add(const std::string& name, Real& number) {
     add({name,
          [&number] {
-             return State{to_json(number).dump(), {}};
+             return State{json_number(number), {}};
          },
-         [&number](const State& state) { number = to_real(parse(state.json)); }});
+         [&number](const State& state) {
+             return [&number, loaded = to_real(detail::parse_json(state.json))] { number = loaded; };
+         }});
 }
 
 void Checkpoint::save(const std::string& path, const std::map<std::string, std::string>& metadata) const {
@@ -222,19 +251,21 @@ void Checkpoint::save(const std::string& path, const std::map<std::string, std::
     save_safetensors(path, tensors, options);
 }
 
-/// Loads every part or, where one of them throws, none. From the last to the first, so that an optimizer, which is there before its
-/// schedules, has the last word on its learning rate.
+/// Loads every part or, where one of them throws, none: all that takes memory, for going back too, comes first. From the last to the first, so
+/// that an optimizer, which is there before its schedules, has the last word on its learning rate.
 void Checkpoint::load_all(const std::vector<State>& states) {
-    std::vector<State> before;
-    for (const Part& part : parts_) {
-        State& state = before.emplace_back(part.save());
-        for (auto& [name, tensor] : state.tensors) tensor = clone(tensor.detach());
+    std::vector<std::function<void()>> go_back, go_on;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        State before = parts_[i].save();
+        for (auto& [name, tensor] : before.tensors) tensor = clone(tensor.detach());
+        go_back.push_back(parts_[i].load(before));
+        go_on.push_back(parts_[i].load(states[i]));
     }
     std::size_t first = parts_.size();  // of those that are loaded
     try {
-        for (; first > 0; --first) parts_[first - 1].load(states[first - 1]);
+        for (; first > 0; --first) go_on[first - 1]();
     } catch (...) {
-        for (std::size_t i = parts_.size(); i > first; --i) parts_[i - 1].load(before[i - 1]);
+        for (std::size_t i = parts_.size(); i > first; --i) go_back[i - 1]();
         throw;
     }
 }
@@ -268,7 +299,7 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
     }
     try {
         load_all(states);
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const FileError& error) {
         throw FileError(fmt::format("Checkpoint: expected the state of each part in '{}', got {}", path, error.what()));
     } catch (const ValueError& error) {  // of a hyperparameter or a rate
         throw StateError(fmt::format("Checkpoint: expected the state of these parts in '{}', got {}", path, error.what()));

@@ -76,7 +76,8 @@ private:
     struct Part {
         std::string name;
         std::function<State()> save;
-        std::function<void(const State&)> load;
+        /// Readies a state; what it returns takes it over, without memory.
+        std::function<std::function<void()>(const State&)> load;
     };
 
     void add(Part part);

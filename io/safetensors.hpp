@@ -45,7 +45,8 @@ struct StoredTensor {
 
 /// An open file: what is in it is known at once, and each array is read when it is asked for.
 ///
-/// The file is mapped (mapped_file.hpp) and must not change its size meanwhile: arrays are refused, by FileError, once it is shorter. Members may be called from several threads.
+/// The file is mapped (mapped_file.hpp) and must not change its size meanwhile: arrays are refused, by FileError, once it is shorter.
+/// Members may be called from several threads.
 class SafetensorsFile {
 public:
     /// Opens a file and checks all of its header, as strictly as the format's own reader.

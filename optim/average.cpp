@@ -53,7 +53,7 @@ AverageState ExponentialMovingAverage::state_dict() const {
     return result;
 }
 
-void ExponentialMovingAverage::load_state_dict(const AverageState& state) {
+std::function<void()> ExponentialMovingAverage::prepare_load(const AverageState& state) {
     check_not_swapped("load_state_dict");
     std::vector<std::string> differences;
     std::vector<const Tensor*> found;
@@ -71,9 +71,13 @@ void ExponentialMovingAverage::load_state_dict(const AverageState& state) {
     check<StateError>(differences.empty() && state.updates >= 0,
                       "load_state_dict: expected averages of these parameters, got {} updates of others: {}", state.updates,
                       fmt::join(differences, "; "));
-    const no_grad off;
-    for (std::size_t i = 0; i < averages_.size(); ++i) averages_[i].tensor.copy_(*found[i]);
-    updates_ = state.updates;
+    std::vector<Tensor> values;
+    for (const Tensor* tensor : found) values.push_back(*tensor);
+    return [this, values = std::move(values), updates = state.updates] {
+        const no_grad off;
+        for (std::size_t i = 0; i < averages_.size(); ++i) averages_[i].tensor.copy_(values[i]);
+        updates_ = updates;
+    };
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -3,6 +3,8 @@
 // Knows tensors alone: the parameters of a model and a copy of its own.
 #pragma once
 
+#include <functional>
+
 #include <tapehead/optim/parameters.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR {
@@ -58,7 +60,9 @@ public:
     /// A copy of the averages. Throws StateError while they are swapped in.
     AverageState state_dict() const;
     /// Takes over averages by their names. Throws StateError listing what differs, and then changes nothing.
-    void load_state_dict(const AverageState& state);
+    void load_state_dict(const AverageState& state) { prepare_load(state)(); }
+    /// Does of load_state_dict what can fail; what it returns takes over the state and asks for no memory. Throws as load_state_dict.
+    std::function<void()> prepare_load(const AverageState& state);
 
 private:
     void check_not_swapped(const char* operation) const;

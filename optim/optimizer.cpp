@@ -166,8 +166,9 @@ void Optimizer::check_groups(const OptimizerState& state) const {
     }
 }
 
-void Optimizer::load_parameters(const OptimizerState& state, const std::vector<std::vector<std::string>>& state_names,
-                                std::vector<Real> lrs) {
+std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
+                                                    const std::vector<std::vector<std::string>>& state_names,
+                                                    std::vector<Real> lrs) {
     std::vector<std::string> differences;
     std::vector<const OptimizerState::Parameter*> found;  // of each own parameter
     for (const Trained& own : trained_) {
@@ -193,10 +194,12 @@ void Optimizer::load_parameters(const OptimizerState& state, const std::vector<s
         loaded[i].state.clear();
         for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(clone(saved.tensor.detach()));
     }
-    trained_ = std::move(loaded);
-    initial_lrs_ = std::move(lrs);
-    lr_ = state.lr;
-    step_count_ = state.step_count;
+    return [this, loaded = std::move(loaded), lrs = std::move(lrs), lr = state.lr, step_count = state.step_count]() mutable {
+        trained_.swap(loaded);
+        initial_lrs_.swap(lrs);
+        lr_ = lr;
+        step_count_ = step_count;
+    };
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -129,7 +129,9 @@ public:
     ///
     /// Throws StateError listing what differs (kind, groups, hyperparameters, names, shapes), ValueError for a hyperparameter
     /// out of range, and then changes nothing.
-    virtual void load_state_dict(const OptimizerState& state) = 0;
+    void load_state_dict(const OptimizerState& state) { prepare_load(state)(); }
+    /// Does of load_state_dict what can fail; what it returns takes over the state, once, and asks for no memory. Throws as load_state_dict.
+    virtual std::function<void()> prepare_load(const OptimizerState& state) = 0;
 
 protected:
     /// An optimizer without parameters yet; `kind` is the name of its rule.
@@ -140,9 +142,9 @@ protected:
 
     /// Throws StateError unless kind, number of groups and names of hyperparameters are these.
     void check_groups(const OptimizerState& state) const;
-    /// Takes over all but the hyperparameters. Throws StateError, and then changes nothing.
-    void load_parameters(const OptimizerState& state, const std::vector<std::vector<std::string>>& state_names,
-                         std::vector<Real> lrs);
+    /// What takes over all but the hyperparameters. Throws StateError.
+    std::function<void()> prepare_parameters(const OptimizerState& state,
+                                             const std::vector<std::vector<std::string>>& state_names, std::vector<Real> lrs);
 
 private:
     virtual std::vector<OptimizerState::Hyperparameter> hyperparameters(Index group) const = 0;
@@ -236,7 +238,7 @@ public:
         set_groups(parameters, lrs(rules_));
     }
 
-    void load_state_dict(const OptimizerState& state) override {
+    std::function<void()> prepare_load(const OptimizerState& state) override {
         check_groups(state);
         std::vector<Rule> loaded;
         std::vector<std::vector<std::string>> names;
@@ -244,8 +246,11 @@ public:
             loaded.push_back(detail::loaded_rule(rules_[g], state.groups[g].hyperparameters));
             names.push_back(loaded[g].state_names());
         }
-        load_parameters(state, names, lrs(loaded));
-        rules_ = std::move(loaded);
+        auto take_parameters = prepare_parameters(state, names, lrs(loaded));
+        return [this, loaded = std::move(loaded), take_parameters = std::move(take_parameters)]() mutable {
+            take_parameters();
+            rules_.swap(loaded);
+        };
     }
 
     /// The hyperparameters of a group as they were given or loaded; for the current learning rate see `lr`.

@@ -21,7 +21,8 @@ TEST_CASE("fresh memory: elements are NaN until they are written, in builds that
 TEST_CASE("fresh memory: the presets debug and asan fill it, and release does not") {
     std::ifstream file(TAPEHEAD_SOURCE_DIR "/CMakePresets.json");
     std::map<std::string, std::string> fills;
-    for (const auto& preset : nlohmann::json::parse(file).at("configurePresets"))
+    const auto presets = nlohmann::json::parse(file);
+    for (const auto& preset : presets.at("configurePresets"))
         fills[preset.at("name")] = preset.at("cacheVariables").value("TAPEHEAD_FILL_MEMORY", "OFF");
     CHECK(fills.at("debug") == "ON");
     CHECK(fills.at("asan") == "ON");
