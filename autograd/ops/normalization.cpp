@@ -38,6 +38,7 @@ Axes trailing(const Shape& shape) {
 }  // namespace
 
 Tensor layer_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias, Real eps) {
+    check_norm("layer_norm_composite", x, shape, weight, bias);
     const Axes axes = trailing(shape);
     const Tensor centred = x - mean(x, axes, true);
     const Tensor normal = centred * rsqrt(mean(square(centred), axes, true) + eps);
@@ -69,6 +70,7 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
 }
 
 Tensor rms_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, Real eps) {
+    check_norm("rms_norm_composite", x, shape, weight, {});
     const Tensor normal = x * rsqrt(mean(square(x), trailing(shape), true) + eps);
     return weight ? normal * weight : normal;
 }
