@@ -218,7 +218,9 @@ std::string options_text(const Line& l) {
     if (l.reals[0] != 0) text += ", .scale = " + std::to_string(l.reals[0]);
     if (l.reals[1] != 0) text += ", .softcap = " + std::to_string(l.reals[1]);
     if (l.reals[2] != 0) text += ", .dropout = " + std::to_string(l.reals[2]);
-    if (l.flag(layout, 1)) text += ", .training = true, .generator = &g" + std::to_string(l.integer(layout, 2));
+    if (l.flag(layout, 1))
+        text +=
+            ", .training = true, .generator = std::make_unique<Generator>(" + std::to_string(l.integer(layout, 2)) + ").get()";
     return text + (l.flag(layout) ? ", .time_first = true}" : "}");
 }
 

@@ -2,6 +2,7 @@
 #include <reliability/program.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <regex>
 #include <set>
 
@@ -33,7 +34,7 @@ std::string substitute(const Line& line, char kind, std::size_t i) {
         case 'B': return line.flag(i) ? "true" : "false";
         case 'L': return braces(line.lists.at(i));
         case 'A': return fmt::format("Axes{}", braces(line.lists.at(i)));
-        case 'R': return fmt::format("{}", line.reals.at(i));
+        case 'R': return std::isinf(line.reals.at(i)) ? "INFINITY" : fmt::format("{}", line.reals.at(i));
         case 'D': return fmt::format("ids({}, {})", braces(line.lists.at(i + 1)), braces(line.lists.at(i)));
         case 'C': return fmt::format("flags({}, {})", braces(line.lists.at(i + 1)), braces(line.lists.at(i)));
         case 'T': return '"' + line.text + '"';
@@ -69,10 +70,15 @@ std::size_t Program::calls() const {
 std::string to_text(const Line& line) {
     if (line.operation == nullptr)
         return fmt::format("Tensor {} = {};", name_of(line.first), constant(line.is_wanted ? "leaf" : "constant", line.value));
-    if (line.count == 1) return fmt::format("Tensor {} = {};", name_of(line.first), code_of(line));
-    std::string names;
-    for (int i = 0; i < line.count; ++i) names += (i > 0 ? ", " : "") + name_of(line.first + i);
-    return fmt::format("auto [{}] = {};  // one name an element", names, code_of(line));
+    const bool is_list = line.operation->code.starts_with("split(") || line.operation->code.starts_with("chunk(");
+    if (line.count == 1 && !is_list) return fmt::format("Tensor {} = {};", name_of(line.first), code_of(line));
+    std::string names, elements;
+    for (int i = 0; i < line.count; ++i) {
+        names += (i > 0 ? ", " : "") + name_of(line.first + i);
+        elements += fmt::format(" Tensor {} = r{}[{}];", name_of(line.first + i), line.first, i);
+    }
+    if (!is_list) return fmt::format("auto [{}] = {};", names, code_of(line));  // a struct
+    return fmt::format("const std::vector<Tensor> r{} = {};{}", line.first, code_of(line), elements);
 }
 
 std::string to_text(const Program& program) {
