@@ -1,7 +1,7 @@
 // The checks of one program, in this order: values, refusals, gradients, and the same gradients by other ways.
 //
 // Tolerances, with ε the rounding of the library's numbers: a value may differ by 32 ε (1 + |largest of the tensor| + amplification),
-// a derivative along a direction by the error of its difference, 64 ε Σ |gradient · direction| and 16 ε conditioning (differences.hpp).
+// a derivative along a direction by the error of its difference, 256 ε (1 + Σ |gradient · direction|) and 64 ε conditioning (differences.hpp).
 #include <reliability/check.hpp>
 
 #include <algorithm>
@@ -185,7 +185,7 @@ private:
             ++figures_.not_compared;
             return;
         }
-        const double tolerance = difference->error + epsilon * (64 * (1 + size) + 16 * difference->conditioning);
+        const double tolerance = difference->error + epsilon * (256 * (1 + size) + 64 * difference->conditioning);
         const double error = std::abs(actual - difference->value);
         if (!(error <= tolerance))
             fail(kind, "{:.12g} along a direction instead of {:.12g}, tolerance {:.2g}", actual, difference->value, tolerance);

@@ -55,7 +55,8 @@ int Chooser::leaf(const Extents& shape) {
     if (elements(shape) > most_elements_) throw NotNow();
     Line line;
     line.value = Plain(shape);
-    for (double& element : line.value.v) element = (real(0, 1) + 1 / 64.0) * (chance(0.5) ? 1.5 : -1.5);
+    for (double& element : line.value.v)
+        element = chance(0.04) ? 0 : (real(0, 1) + 1 / 64.0) * (chance(0.5) ? 1.5 : -1.5);  // 0 is where rules branch
     line.is_wanted = chance(0.85);
     line.first = number();
     Plain above = line.value, below = line.value;
