@@ -69,7 +69,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
 Tensor pow(const Tensor& a, const Tensor& b) {
     return record({"pow", "y = aᵇ;  da = dy b aᵇ⁻¹ (0 where b = 0),  db = dy y log a (0 where a = 0)"},
                   combine("pow", Binary::pow, a, b),
-                  wrt(a, [a, b](const Tensor& dy) { return chain(dy, b * pow(a, where(b == 0, 1, b) - 1)); }),
+                  wrt(a,
+                      [a, b](const Tensor& dy) { return chain(dy, chain(b, pow(a, where((a == 0) & (b == 0), 1, b) - 1))); }),
                   wrt(b, [a](const Tensor& dy, const Tensor& y) { return chain(dy, y * log(where(a == 0, 1, a))); }));
 }
 

@@ -107,8 +107,9 @@ private:
     std::optional<Condition> may_meet_;
 };
 
+/// 1/√D unless given; for D = 0, where every score is a sum of nothing, any finite number.
 Real scale_of(const Tensor& q, const AttentionOptions& options) {
-    return options.scale.value_or(1 / std::sqrt(static_cast<Real>(q.size(3))));
+    return options.scale.value_or(1 / std::sqrt(static_cast<Real>(std::max<Index>(1, q.size(3)))));
 }
 
 /// softmax(cap(Q Kᵀ scale) + bias) V, the bias given beside the mask.

@@ -14,7 +14,7 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight = {}
 Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight = {}, Real eps = 1e-5);
 
 /// @{
-/// The same written in plain operations: what the fused ones are differentiated through, and tested against.
+/// The same written in plain operations: what the fused ones are differentiated through, and tested against. Throw as they do.
 Tensor layer_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias, Real eps);
 Tensor rms_norm_composite(const Tensor& x, const Shape& shape, const Tensor& weight, Real eps);
 /// @}

@@ -94,10 +94,11 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 }
 
 Tensor flatten(const Tensor& x, Index first, Index last) {
-    if (x.dim() == 0) return reshape(x, {1});
-    first = normalize_axis("flatten", first, x.dim());
-    last = normalize_axis("flatten", last, x.dim());
+    const Index rank = std::max<Index>(1, x.dim());
+    first = normalize_axis("flatten", first, rank);
+    last = normalize_axis("flatten", last, rank);
     check<IndexError>(first <= last, "flatten: expected first <= last, got axes {} and {}", first, last);
+    if (x.dim() == 0) return reshape(x, {1});
     Shape shape = x.shape().slice(0, first);
     shape.push_back(x.shape().slice(first, last + 1).numel());
     for (Index axis = last + 1; axis < x.dim(); ++axis) shape.push_back(x.shape()[axis]);

@@ -13,7 +13,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 
 /// The same elements in another shape, sharing memory; one extent may be −1. Throws ShapeError if the numbers differ.
 Tensor reshape(const Tensor& x, const Shape& shape);
-/// The axes from `first` to `last` (both included) merged into one.
+/// The axes from `first` to `last` (both included) merged into one; a scalar has axis 0. Throws IndexError.
 Tensor flatten(const Tensor& x, Index first = 0, Index last = -1);
 /// Two axes exchanged; the last two if none are named.
 Tensor transpose(const Tensor& x, Index axis0 = -2, Index axis1 = -1);

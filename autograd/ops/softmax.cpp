@@ -1,6 +1,8 @@
 // Softmax: row kernels forward and backward; the written-out rules take over where the gradient is differentiated.
 #include <tapehead/autograd/ops/softmax.hpp>
 
+#include <algorithm>
+
 #include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/autograd/ops/arithmetic.hpp>
 #include <tapehead/autograd/ops/pointwise.hpp>
@@ -13,11 +15,11 @@ namespace {
 
 using kernels::simd;
 
-/// Runs f over the last axis, whichever axis is meant.
+/// Runs f over the last axis, whichever axis is meant; a scalar has the one of a vector of one element.
 template <class F>
 Tensor along(const char* operation, const Tensor& x, Index axis, F f) {
+    axis = normalize_axis(operation, axis, std::max<Index>(1, x.dim()));
     if (x.dim() == 0) return reshape(f(reshape(x, {1})), {});
-    axis = normalize_axis(operation, axis, x.dim());
     return axis == x.dim() - 1 ? f(x) : transpose(f(transpose(x, axis, -1)), axis, -1);
 }
 

@@ -86,6 +86,21 @@ TEST_CASE("attention works for any extents") {
             check_against_loops(make_inputs(shape, width, 5), {.mask = AttentionMask::causal()});
 }
 
+TEST_CASE("queries and keys of width 0 score 0, and attention is the mean of the values") {
+    const Tensor q = leaf(zeros({1, 1, 2, 0})), k = leaf(zeros({1, 1, 3, 0})), v = leaf(numbers({1, 1, 3, 2}));
+    const Tensor expected = expand(mean(v, {2}, true), {1, 1, 2, 2});
+    for (const Real softcap : {0.0, 2.0}) {
+        const AttentionSteps steps = scaled_dot_product_attention_steps(q, k, v, {.softcap = softcap});
+        check_close(steps.scores, zeros({1, 1, 2, 3}));
+        check_close(steps.output, expected);
+        const Tensor fused = scaled_dot_product_attention(q, k, v, {.softcap = softcap});
+        check_close(fused, expected);
+        for (const bool recorded : {false, true})
+            check_close(grad(sum(fused), {v}, {.retain_graph = true, .create_graph = recorded})[0],
+                        full({1, 1, 3, 2}, 2.0 / 3));
+    }
+}
+
 TEST_CASE("the first and second derivatives of attention agree with finite differences under every mask") {
     const Inputs in = make_inputs({2, 2, 3, 4}, 2, 1);
     for (const auto& [name, mask] : masks()) {

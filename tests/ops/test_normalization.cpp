@@ -53,4 +53,8 @@ TEST_CASE("norms refuse a shape that is not that of the last axes") {
     CHECK_THROWS_AS(rms_norm(x, {2}), ShapeError);
     CHECK_THROWS_AS(rms_norm(x, {3}, zeros({1})), ShapeError);
     CHECK_THROWS_WITH(rms_norm(x, {2}), Catch::StartsWith("rms_norm: "));
+    CHECK_THROWS_AS(layer_norm_composite(x, {2}, {}, {}, 1e-5), ShapeError);
+    CHECK_THROWS_AS(layer_norm_composite(x, {3}, zeros({3}), zeros({1, 3}), 1e-5), ShapeError);
+    CHECK_THROWS_AS(rms_norm_composite(x, {2, 2}, {}, 1e-5), ShapeError);
+    CHECK_THROWS_AS(rms_norm_composite(x, {3}, zeros({1}), 1e-5), ShapeError);
 }

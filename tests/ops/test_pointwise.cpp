@@ -113,6 +113,19 @@ TEST_CASE("small arguments keep their digits") {
     CHECK_THAT(static_cast<double>(erf(Tensor(tiny)).item()), Catch::WithinRel(1.1283791670955126e-7, 1e-6));
 }
 
+TEST_CASE("the mixed second derivative of a power is right where the exponent is 0") {
+    const Tensor a = leaf(Tensor{2, 0.5, -2}), b = leaf(zeros({3}));  // d²(aᵇ) / da db = aᵇ⁻¹ (1 + b log a)
+    const Tensor da = grad(sum(pow(a, b)), {a}, {.create_graph = true})[0];
+    check_close(da, zeros({3}));
+    const Tensor mixed = grad(sum(slice(da, 0, 0, 2)), {b})[0];
+    check_close(slice(mixed, 0, 0, 2), Tensor{0.5, 2});
+    for (const bool recorded : {false, true}) {
+        const Tensor nothing = leaf(zeros({1})), none = leaf(zeros({1}));
+        for (const Tensor& g : grad(pow(nothing, none), {nothing, none}, {.create_graph = recorded}))
+            check_close(g, zeros({1}));
+    }
+}
+
 TEST_CASE("powers take the branches of the C library") {
     check_close(pow(Tensor{0, 2, -2, 4}, 0), Tensor{1, 1, 1, 1});
     check_close(pow(Tensor{0, 2, -2}, 3), Tensor{0, 8, -8});

@@ -27,6 +27,8 @@ TEST_CASE("shape operations refuse axes and extents that are not there") {
     const Tensor x = zeros({2, 3});
     CHECK_THROWS_AS(flatten(x, 1, 0), IndexError);
     CHECK_THROWS_AS(flatten(x, 0, 2), IndexError);
+    CHECK_THROWS_AS(flatten(Tensor(1), 0, 1), IndexError);
+    CHECK_THROWS_AS(flatten(Tensor(1), -2), IndexError);
     CHECK_THROWS_AS(transpose(x, 0, 2), IndexError);
     CHECK_THROWS_AS(transpose(zeros({2})), IndexError);
     CHECK_THROWS_AS(permute(x, {0}), IndexError);

@@ -46,6 +46,11 @@ TEST_CASE("weights sum to one along the axis that was named") {
     check_close(exp(log_softmax(x, 1)), softmax(x, 1));
     CHECK_THROWS_AS(softmax(x, 3), IndexError);
     CHECK_THROWS_AS(log_softmax(x, -4), IndexError);
+    for (const Index axis : {0, -1}) CHECK(softmax(Tensor(2), axis).item() == 1);
+    for (const Index axis : {1, -2}) {
+        CHECK_THROWS_AS(softmax(Tensor(2), axis), IndexError);
+        CHECK_THROWS_AS(log_softmax(Tensor(2), axis), IndexError);
+    }
 }
 
 TEST_CASE("a shift of all logits changes nothing, and their gradients sum to zero") {
