@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 
 /// Throws FileError for JSON nested deeper than any configuration: copying and writing it calls itself once for each level.
 Json parse_json(const std::string& text) {
-    constexpr int most_levels = 100;
+    static constexpr int most_levels = 100;
     return Json::parse(text, [](int level, auto, const auto&) {
         if (level > most_levels) throw FileError(fmt::format("GPT2Config: expected at most {} levels, got more", most_levels));
         return true;
