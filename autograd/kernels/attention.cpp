@@ -257,8 +257,9 @@ void backward_by_head(const Backward& in, const AttentionGradients& d, Index wor
     const AttentionPlan& a = in.a;
     const Index owners_b = d.bias && a.bias.stride[0] == 0 ? 1 : a.batch;  // of parts of the bias' gradient
     const Index owners_h = d.bias && a.bias.stride[1] == 0 ? 1 : a.kv_heads;
-    const Index heads_each = a.batch * a.kv_heads / (owners_b * owners_h), group = a.heads / a.kv_heads;
-    parallel_for(owners_b * owners_h, grain_of(heads_each * work), [&](Index begin, Index end) {
+    const Index owners = owners_b * owners_h, group = a.heads / a.kv_heads;  // no owner in a batch of nothing
+    const Index heads_each = a.batch * a.kv_heads / std::max<Index>(1, owners);
+    parallel_for(owners, grain_of(heads_each * work), [&](Index begin, Index end) {
         Scalar* room = workspace.of(backward_room_with(a, tile_columns));
         for (Index owner = begin; owner < end; ++owner)
             for (Index b = owner / owners_h; b < a.batch; b += owners_b)

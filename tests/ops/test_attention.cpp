@@ -101,6 +101,20 @@ TEST_CASE("queries and keys of width 0 score 0, and attention is the mean of the
     }
 }
 
+TEST_CASE("attention of a batch of nothing has gradients of nothing, and 0 for a bias that is not of the batch") {
+    for (const Shape& shape : {Shape{0, 2, 3, 4}, Shape{1, 2, 3, 4}, Shape{1, 1, 3, 4}, Shape{3, 4}}) {
+        const Tensor q = leaf(zeros({0, 2, 3, 5})), k = leaf(zeros({0, 2, 4, 5})), bias = leaf(ones(shape));
+        const Tensor y = scaled_dot_product_attention(q, k, k, {.mask = AttentionMask::bias(bias)});
+        CHECK(y.shape() == Shape{0, 2, 3, 5});
+        for (const bool recorded : {false, true}) {
+            const auto g = grad(sum(y), {q, k, bias}, {.retain_graph = true, .create_graph = recorded});
+            CHECK(g[0].shape() == q.shape());
+            CHECK(g[1].shape() == k.shape());
+            check_close(g[2], zeros(shape));
+        }
+    }
+}
+
 TEST_CASE("the first and second derivatives of attention agree with finite differences under every mask") {
     const Inputs in = make_inputs({2, 2, 3, 4}, 2, 1);
     for (const auto& [name, mask] : masks()) {

@@ -146,7 +146,7 @@ Operation divergence() {
                 return Plains{reduced(zip(x[0], x[1],
                                           [&](double a, double t) {
                                               const double p = l.flag(1) ? std::exp(t) : t;
-                                              return p * (std::log(p) - a);
+                                              return p * ((l.flag(1) ? t : std::log(t)) - a);
                                           }),
                                       l.integer(0))};
             },

@@ -1,7 +1,11 @@
 // random_programs: makes random programs and checks them against the reference, until one fails or all have passed.
 //
 // Each program has a seed; what fails is made smaller and printed as C++. Exit status: 0 if all passed, 1 otherwise.
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,6 +29,17 @@ struct Options {
     double minutes = 0;
     bool is_self_test = false, lists_operations = false;
 };
+
+volatile std::uint64_t current_seed = 0;
+
+/// A program that the library dies of must be named too; it cannot be made smaller.
+extern "C" void tell_seed(int signal) {
+    char text[120];
+    const int n = std::snprintf(text, sizeof text, "\nFAILED, program %llu: signal %d\n",
+                                static_cast<unsigned long long>(current_seed), signal);
+    if (write(STDOUT_FILENO, text, static_cast<std::size_t>(n)) < n) std::_Exit(2);
+    std::_Exit(1);
+}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -85,6 +100,7 @@ int run(const Options& options) {
     std::uint64_t failures = 0;
     constexpr std::uint64_t most_failures = 10;
     for (std::uint64_t i = 0; options.minutes > 0 ? seconds_since(start) < 60 * options.minutes : i < options.programs; ++i) {
+        current_seed = options.seed + i;
         const Program program = generate(options.seed + i, from);
         if (const auto failure = check(program, figures)) {
             report(program, *failure);
@@ -159,6 +175,7 @@ int main(int argc, char** argv) {
     app.add_flag("--self-test", options.is_self_test, "find operations that are wrong on purpose");
     app.add_flag("--operations", options.lists_operations, "list them, and what of the headers is not among them");
     CLI11_PARSE(app, argc, argv);
+    for (const int signal : {SIGFPE, SIGSEGV, SIGABRT, SIGBUS}) std::signal(signal, tell_seed);
     if (options.is_self_test) return self_test();
     if (options.lists_operations) return list_operations();
     return one->count() > 0 ? run_one(options.program) : run(options);

@@ -49,7 +49,7 @@ Plain normalized(const Plain& x, const Extents& shape, double eps, bool is_centr
             "normalised shape");
     return build(x.shape, [&](const Position& p) {
         const Numbers group = trailing(x, shape.size(), p);
-        const double n = static_cast<double>(group.size());
+        const auto n = static_cast<long double>(group.size());
         long double mean = 0, square = 0;
         if (is_centred)
             for (const double element : group) mean += element / n;
