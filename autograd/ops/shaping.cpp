@@ -55,10 +55,10 @@ Tensor put_part(const Tensor& x, const Shape& shape, const Part& part, Real back
                   }));
 }
 
-/// The product of the extents that are not 0. Throws ShapeError as numel.
-Index nonzero(Shape shape) {
+/// The product of the extents that are not 0. Throws as checked_numel.
+Index nonzero(const char* operation, Shape shape) {
     std::replace(shape.begin(), shape.end(), Index{0}, Index{1});
-    return shape.numel();
+    return checked_numel(operation, shape);
 }
 
 /// Keeps the elements (i, j) of the last two axes for which keep(j − i) holds.
@@ -165,13 +165,13 @@ Tensor repeat(const Tensor& x, const Shape& counts) {
     for (const Index count : counts) check<ShapeError>(count >= 0, "repeat: expected counts of at least 0, got {}", counts);
     Shape shape = x.shape();
     while (shape.rank() < counts.rank()) shape.insert(0, 1);
-    Shape{nonzero(shape), nonzero(counts)}.numel();  // throws for a result that is too large, before a part of it is made
+    checked_numel("repeat", {nonzero("repeat", shape), nonzero("repeat", counts)});  // before a part of the result is made
     Tensor y = reshape(x, shape);
     for (Index axis = 0; axis < shape.rank(); ++axis) {
         if (counts[axis] == 1) continue;
         const AxisView view(shape, axis);
         y = reshape(y, {view.outer, 1, view.n * view.inner});
-        y = expand(y, {view.outer, counts[axis], view.n * view.inner});  // which refuses a count that is too large
+        y = expand(y, {view.outer, counts[axis], view.n * view.inner});
         shape[axis] *= counts[axis];
         y = reshape(y, shape);
     }

@@ -86,12 +86,12 @@ Misuses of_shaping() {
          [](T& t) {
              repeat(t.x, {1, -1});
          }},
-        {"repeat", "more elements than any machine holds", raises<ShapeError>("Tensor", {"at most", "9223372036854775807"}),
+        {"repeat", "more elements than any machine holds", raises<ShapeError>("repeat", {"at most", "9223372036854775807"}),
          [](T& t) {
              repeat(t.x, {highest, 1});
          }},
         {"repeat", "nothing so often that an extent overflows",
-         raises<ShapeError>("Tensor", {"at most", "9223372036854775807"}),
+         raises<ShapeError>("repeat", {"at most", "9223372036854775807"}),
          [](T& t) {
              repeat(t.nothing, {1, highest});
          }},

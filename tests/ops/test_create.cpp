@@ -20,8 +20,8 @@ TEST_CASE("arange refuses a step of zero or away from the end") {
     CHECK_THROWS_AS(arange(5, 0), ValueError);
     CHECK_THROWS_AS(arange(-1), ValueError);
     CHECK_THROWS_AS(arange(0, NAN), ValueError);
-    CHECK_THROWS_AS(arange(0, INFINITY), ShapeError);
-    CHECK_THROWS_AS(arange(0, 1e300), ShapeError);
+    CHECK_THROWS_AS(arange(0, INFINITY), ValueError);
+    CHECK_THROWS_AS(arange(0, 1e300), ValueError);
     CHECK(arange(0).numel() == 0);
     CHECK(arange(0, 1, 0.1).numel() == 10);
     CHECK(arange(0, 2, 0.5).numel() == 4);
