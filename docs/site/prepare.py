@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = {"build", "node_modules", "tests"}
 ROOMS = ["autograd", "layers", "optim", "data", "io", "study", "testing"]
 FOLDERS = {"autograd/ops": "Operations, one function each, in files by family."}
-GUIDES = ["install", "tutorial", "attention", "xtensor", "extending", "files", "pytorch", "migration", "performance", "architecture"]
+GUIDES = ["install", "tutorial", "attention", "xtensor", "extending", "files", "pytorch", "migration", "reliability", "performance", "architecture"]
 
 
 def files(folder, *suffixes):
