@@ -45,6 +45,7 @@ Index to_count(const JsonValue& json) {
 
 std::string json_names(const std::vector<std::string>& names) {
     std::vector<std::string> texts;
+    texts.reserve(names.size());
     for (const std::string& name : names) texts.push_back(detail::json_text(name));
     return fmt::format("[{}]", fmt::join(texts, ","));
 }

@@ -72,6 +72,7 @@ std::function<void()> ExponentialMovingAverage::prepare_load(const AverageState&
                       "load_state_dict: expected averages of these parameters, got {} updates of others: {}", state.updates,
                       fmt::join(differences, "; "));
     std::vector<Tensor> values;
+    values.reserve(found.size());
     for (const Tensor* tensor : found) values.push_back(*tensor);
     return [this, values = std::move(values), updates = state.updates] {
         const no_grad off;
