@@ -19,12 +19,16 @@ struct Sweep final : Trial {
         a.set_grad(numbers({3, 4}, 5));
         d.set_grad(numbers({3, 3}, 6));
     }
+    ~Sweep() override {  // gradients with a graph hold the leaves that hold them
+        for (Tensor* x : {&a, &b, &c, &d}) x->zero_grad();
+    }
     void run() override {
         Tensor sums = a + b;
         sums.retain_grad();
         const Tensor y = sum(square(matmul(tanh(sums), c) + d)) + sum(d + d);
         if (create_graph) y.backward({.create_graph = true});
         else y.backward();
+        sums.zero_grad();
     }
     std::string state() override {
         std::string all;
