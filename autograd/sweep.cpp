@@ -285,6 +285,7 @@ const NodeGradient& BackwardSteps::next() {
 
 CachedVector<NodeGradient> BackwardSteps::run() {
     advance(true);
+    current_ = {};  // which would share the last gradient, so that whoever keeps it had to copy it
     return std::move(found_);
 }
 

@@ -61,6 +61,16 @@ TEST_CASE("the sweep frees saved values as it goes") {
     CHECK(memory_statistics().live_bytes + 8 * value <= before);
 }
 
+TEST_CASE("a leaf keeps the gradient that the sweep made, and no copy of it, whether it is the oldest or not") {
+    Tensor first = leaf(numbers({100})), second = leaf(numbers({100}, 2));
+    const Scalar *of_first = nullptr, *of_second = nullptr;
+    first.register_hook([&](const Tensor& gradient) { return of_first = gradient.data(), gradient; });
+    second.register_hook([&](const Tensor& gradient) { return of_second = gradient.data(), gradient; });
+    sum(tanh(first) + tanh(second)).backward();
+    CHECK(first.grad().data() == of_first);
+    CHECK(second.grad().data() == of_second);
+}
+
 TEST_CASE("blocks are aligned for any vector instruction and hold what was asked for") {
     for (const std::size_t bytes :
          {1, 63, 64, 65, 1000, 1024, 1025, 1280, 4096, 5000, 65536, 65537, 100000, 1 << 20, (1 << 20) + 1, 3 << 20}) {
