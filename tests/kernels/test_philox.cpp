@@ -1,7 +1,7 @@
 // The random streams against the known answers of Random123, and against Philox written out from its paper.
 #include <support/testing.hpp>
 
-#include <ops/philox.hpp>
+#include <support/philox.hpp>
 
 #include <tapehead/autograd/kernels/philox.hpp>
 

@@ -1,6 +1,7 @@
 // The rows of autograd/ops/create.hpp: nothing here has a derivative.
-#include "philox.hpp"
 #include "table.hpp"
+
+#include <support/philox.hpp>
 
 namespace testing {
 namespace {

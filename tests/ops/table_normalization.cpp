@@ -1,6 +1,7 @@
 // The rows of autograd/ops/softmax.hpp, normalization.hpp and dropout.hpp.
-#include "philox.hpp"
 #include "table.hpp"
+
+#include <support/philox.hpp>
 
 namespace testing {
 namespace {

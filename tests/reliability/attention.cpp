@@ -1,13 +1,10 @@
 // Scaled dot-product attention with masks of every kind, in its four forms.
 #include <reliability/chooser.hpp>
+#include <support/philox.hpp>
 
 #include <cmath>
 
 namespace random_programs {
-
-/// Numbers in [0, 1) of the stream of a seed, as dropout draws them (indexing.cpp).
-Numbers dropout_numbers(std::uint64_t seed, std::size_t n);
-
 namespace {
 
 using tapehead::AttentionMask;
@@ -99,7 +96,7 @@ Plain softmax_of_attended(const Plain& scores) {
 Plain dropped(const Line& l, Plain weights) {
     const double p = l.reals[2];
     if (!l.flag(layout, 1) || p == 0) return weights;
-    const Numbers u = dropout_numbers(static_cast<std::uint64_t>(l.integer(layout, 2)), weights.v.size());
+    const Numbers u = testing::uniform_numbers(static_cast<std::uint64_t>(l.integer(layout, 2)), 0, weights.v.size());
     for (std::size_t i = 0; i < u.size(); ++i) weights.v[i] = u[i] >= p ? weights.v[i] / (1 - p) : 0;
     return weights;
 }

@@ -1,15 +1,11 @@
 // Elements by position, tensors from nothing, and dropout, whose mask is a function of a key.
 #include <reliability/chooser.hpp>
+#include <support/philox.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <limits>
 
 namespace random_programs {
 namespace {
-
-std::size_t at(std::ptrdiff_t i) { return static_cast<std::size_t>(i); }
 
 std::size_t place(std::ptrdiff_t axis, std::ptrdiff_t rank) { return at(axis < 0 ? axis + rank : axis); }
 
@@ -213,36 +209,6 @@ Operation one_hot_operation() {
             false};
 }
 
-/// Philox 4×32-10 (Salmon et al. 2011): ten rounds of two multiplications, the key raised by two constants.
-std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint64_t position) {
-    std::array<std::uint32_t, 4> x = {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), 0, 0};
-    std::uint32_t low = static_cast<std::uint32_t>(seed), high = static_cast<std::uint32_t>(seed >> 32);
-    for (int round = 0; round < 10; ++round, low += 0x9E3779B9, high += 0xBB67AE85) {
-        const std::uint64_t a = std::uint64_t{0xD2511F53} * x[0], b = std::uint64_t{0xCD9E8D57} * x[2];
-        x = {static_cast<std::uint32_t>(b >> 32) ^ x[1] ^ low, static_cast<std::uint32_t>(b),
-             static_cast<std::uint32_t>(a >> 32) ^ x[3] ^ high, static_cast<std::uint32_t>(a)};
-    }
-    return x;
-}
-
-}  // namespace
-
-Numbers dropout_numbers(std::uint64_t seed, std::size_t n) {
-    Numbers u;
-    for (std::uint64_t position = 0; u.size() < n; ++position) {
-        const auto w = philox(seed, position);
-        if (is_f64)
-            for (const std::size_t i : {0, 2})
-                u.push_back(std::ldexp(static_cast<double>((std::uint64_t{w[i]} << 32 | w[i + 1]) >> 11), -53));
-        else
-            for (const std::uint32_t word : w) u.push_back(std::ldexp(static_cast<double>(word >> 8), -24));
-    }
-    u.resize(n);
-    return u;
-}
-
-namespace {
-
 Operation dropout_operation() {
     return {"dropout",
             "[&] { Generator g($I0); return dropout($0, $R0, $B1, g); }()",
@@ -258,7 +224,7 @@ Operation dropout_operation() {
             [](const Line& l, const Plains& x) {
                 if (!l.flag(1)) return Plains{x[0]};
                 const double p = l.reals[0];
-                const Numbers u = dropout_numbers(static_cast<std::uint64_t>(l.integer(0)), x[0].v.size());
+                const Numbers u = testing::uniform_numbers(static_cast<std::uint64_t>(l.integer(0)), 0, x[0].v.size());
                 Plain y = x[0];
                 for (std::size_t i = 0; i < u.size(); ++i) y.v[i] = u[i] >= p ? x[0].v[i] / (1 - p) : 0;
                 return Plains{y};

@@ -16,6 +16,9 @@ using Position = std::vector<std::ptrdiff_t>;
 using Integers = std::vector<std::ptrdiff_t>;
 using Numbers = std::vector<double>;
 
+/// A number that is not below 0, as the place of an element.
+inline std::size_t at(std::ptrdiff_t i) { return static_cast<std::size_t>(i); }
+
 /// What the reference throws for arguments that an operation must refuse.
 struct Illegal : std::runtime_error {
     using std::runtime_error::runtime_error;

@@ -7,8 +7,6 @@
 namespace random_programs {
 namespace {
 
-std::size_t at(std::ptrdiff_t i) { return static_cast<std::size_t>(i); }
-
 Plain swapped(const Plain& x) {
     Extents shape = x.shape;
     std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);

@@ -96,7 +96,7 @@ const std::vector<Operation>& operations() {
         std::vector<Operation> result;
         for (const auto& family :
              {pointwise_operations(), arithmetic_operations(), reductions(), products(), shaping_operations(),
-              indexing_operations(), normalizations(), losses(), attention_operations()})
+              part_operations(), indexing_operations(), normalizations(), losses(), attention_operations()})
             result.insert(result.end(), family.begin(), family.end());
         return result;
     }();

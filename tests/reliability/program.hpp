@@ -76,6 +76,7 @@ std::vector<Operation> arithmetic_operations();
 std::vector<Operation> reductions();
 std::vector<Operation> products();
 std::vector<Operation> shaping_operations();
+std::vector<Operation> part_operations();
 std::vector<Operation> indexing_operations();
 std::vector<Operation> normalizations();
 std::vector<Operation> losses();

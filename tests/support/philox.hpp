@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <vector>
 
-#include <support/testing.hpp>
+#include <tapehead/autograd/config.hpp>
 
 namespace testing {
+
+inline constexpr bool two_numbers_a_position = sizeof(tapehead::Scalar) == 8;  // of 53 bits, else four of 24
 
 using PhiloxWords = std::array<std::uint32_t, 4>;
 
@@ -28,12 +30,12 @@ inline PhiloxWords philox_at(std::uint64_t seed, std::uint64_t position, std::ui
                   {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
 }
 
-/// The first n numbers in [0, 1) of a stream from a position on: 4 of 24 bits or 2 of 53 bits from each position.
+/// The first n numbers in [0, 1) of a stream from a position on.
 inline std::vector<double> uniform_numbers(std::uint64_t seed, std::uint64_t position, std::size_t n) {
     std::vector<double> u;
     for (; u.size() < n; ++position) {
         const PhiloxWords w = philox_at(seed, position);
-        if (is_f64)
+        if (two_numbers_a_position)
             for (const std::size_t i : {0, 2})
                 u.push_back(std::ldexp(static_cast<double>((std::uint64_t{w[i]} << 32 | w[i + 1]) >> 11), -53));
         else
@@ -45,7 +47,7 @@ inline std::vector<double> uniform_numbers(std::uint64_t seed, std::uint64_t pos
 
 /// Standard normal numbers from pairs of those, by Box and Muller.
 inline std::vector<double> normal_numbers(std::uint64_t seed, std::uint64_t position, std::size_t n) {
-    std::vector<double> z = uniform_numbers(seed, position, n + (is_f64 ? n % 2 : (4 - n % 4) % 4));
+    std::vector<double> z = uniform_numbers(seed, position, n + (two_numbers_a_position ? n % 2 : (4 - n % 4) % 4));
     for (std::size_t i = 0; i + 1 < z.size(); i += 2) {
         const double radius = std::sqrt(-2 * std::log(1 - z[i])), angle = 2 * M_PI * z[i + 1];
         z[i] = radius * std::cos(angle);
