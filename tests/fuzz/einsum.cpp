@@ -133,16 +133,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (Index& extent : extents) extent = input.number(0, 15) % 4;
     const std::string_view equation = input.rest();
     const std::vector<Tensor> operands = operands_for(equation, open, misfit, extents);
-    accepts<ValueError, ShapeError>([&] {
-        const Tensor result = einsum(equation, operands);
-        const Tensor expected = summed(notation(equation, operands), operands);
-        if (!expected) return;
-        require(result.shape() == expected.shape(), "the shape that the equation says");
-        for (Index i = 0; i < result.numel(); ++i)
-            require(result.data()[i] == expected.data()[i], "the sum that the equation says");
-        sum(result).backward();
-        for (const Tensor& x : operands)  // linear in each operand: x · dx is the result
-            require(sum(x * x.grad()).item() == sum(result).item(), "gradients that belong to the result");
-    });
+    const auto result = accepted<ValueError, ShapeError>([&] { return einsum(equation, operands); });
+    if (!result) return 0;
+    const Tensor expected = summed(notation(equation, operands), operands);
+    if (!expected) return 0;
+    require(result->shape() == expected.shape(), "the shape that the equation says");
+    for (Index i = 0; i < result->numel(); ++i)
+        require(result->data()[i] == expected.data()[i], "the sum that the equation says");
+    sum(*result).backward();
+    for (const Tensor& x : operands)  // linear in each operand: x · dx is the result
+        require(sum(x * x.grad()).item() == sum(*result).item(), "gradients that belong to the result");
     return 0;
 }

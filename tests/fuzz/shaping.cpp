@@ -5,13 +5,19 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
-#include <optional>
 
 using namespace fuzz;
 
 namespace {
 
 __extension__ using Wide = __int128;
+
+/// What moves elements throws these.
+template <class F>
+auto moved(const F& f) {
+    return accepted<ShapeError, IndexError, ValueError>(f);
+}
+
 using Place = std::optional<Shape>;  // in x; nothing for a background of 0
 
 /// Whether y has at each position the element of x that `place` says; the gradient of x counts how often each is there.
@@ -52,43 +58,58 @@ std::vector<Index> python_slice(Index n, Wide start, Wide end, Wide step) {
     return positions;
 }
 
+/// The shape with another extent along an axis, which may count from the end.
+Shape with_extent(Shape shape, Index axis, Index extent) {
+    shape[axis] = extent;
+    return shape;
+}
+
 void slices(const Tensor& x, Input& input) {
     const Index axis = input.any(), start = input.any(), end = input.number(0, 3) ? input.any() : to_end;
     const Index step = input.any();
-    const Tensor y = slice(x, axis, start, end, step);
-    const Index own = axis < 0 ? axis + x.dim() : axis;
+    const auto y = moved([&] { return slice(x, axis, start, end, step); });
+    if (!y) return;
     const std::vector<Index> positions = python_slice(x.size(axis), start, end, step);
-    require(y.size(axis) == std::ssize(positions), "as many positions as Python has");
-    require_elements(y, x, [&](Shape at) {
-        at[own] = positions[static_cast<std::size_t>(at[own])];
+    require(y->shape() == with_extent(x.shape(), axis, std::ssize(positions)), "as many positions as Python has");
+    require_elements(*y, x, [&](Shape at) {
+        at[axis] = positions[static_cast<std::size_t>(at[axis])];
         return at;
     });
 }
 
 void selects(const Tensor& x, Input& input) {
     const Index axis = input.any(), i = input.any();
-    const Tensor y = select(x, axis, i);
-    require_elements(y, x, [&](Shape at) {
-        at.insert(axis < 0 ? axis + x.dim() : axis, i < 0 ? i + x.size(axis) : i);
+    const auto y = moved([&] { return select(x, axis, i); });
+    if (!y) return;
+    const Index own = axis < 0 ? axis + x.dim() : axis;
+    Shape shape = x.shape();
+    shape.erase(own);
+    require(y->shape() == shape, "the shape without the axis");
+    require_elements(*y, x, [&](Shape at) {
+        at.insert(own, i < 0 ? i + x.size(axis) : i);
         return at;
     });
 }
 
 void reshapes(const Tensor& x, Input& input) {
     const Shape shape = input.list(max_rank);
-    const Tensor y = reshape(x, shape);
-    require(y.dim() == shape.rank(), "the axes that were asked for");
-    for (Index axis = 0; axis < y.dim(); ++axis)
-        require(shape[axis] == -1 || shape[axis] == y.shape()[axis], "the extents that were asked for");
-    require_order(y, x);
+    const auto y = moved([&] { return reshape(x, shape); });
+    if (!y) return;
+    require(y->dim() == shape.rank(), "the axes that were asked for");
+    for (Index axis = 0; axis < y->dim(); ++axis)
+        require(shape[axis] == -1 || shape[axis] == y->shape()[axis], "the extents that were asked for");
+    require_order(*y, x);
 }
 
 void axes_without_move(const Tensor& x, Input& input) {
-    switch (input.number(0, 2)) {
-        case 0: return require_order(flatten(x, input.any(), input.any()), x);
-        case 1: return require_order(squeeze(x, input.list(max_rank)), x);
-        default: return require_order(unsqueeze(x, input.list(max_rank)), x);
-    }
+    const Index kind = input.number(0, 2), first = input.any(), last = input.any();
+    const Shape axes = input.list(max_rank);
+    const auto y = moved([&] {
+        return kind == 0 ? flatten(x, first, last) : kind == 1 ? squeeze(x, axes) : unsqueeze(x, axes);
+    });
+    if (!y) return;
+    if (kind == 2) require(y->dim() == x.dim() + axes.rank(), "an axis more for each that was asked for");
+    require_order(*y, x);
 }
 
 void permutes(const Tensor& x, Input& input) {
@@ -99,15 +120,25 @@ void permutes(const Tensor& x, Input& input) {
         for (Index axis = 1; axis < x.dim(); ++axis) std::swap(order[axis], order[input.number(0, axis)]);
         for (Index& axis : order) axis -= x.dim() * input.number(0, 1);
     }
-    const Tensor y = permute(x, order);
-    require_elements(y, x, [&](const Shape& at) {
+    const auto y = moved([&] { return permute(x, order); });
+    if (!y) return;
+    for (Index axis = 0; axis < x.dim(); ++axis)
+        require(y->shape()[axis] == x.shape()[order[axis]], "the extents in the order that was asked for");
+    require_elements(*y, x, [&](const Shape& at) {
         Shape from = x.shape();
         for (Index axis = 0; axis < from.rank(); ++axis) from[order[axis]] = at[axis];
         return from;
     });
+}
+
+void transposes(const Tensor& x, Input& input) {
     const Index axis0 = input.any(), axis1 = input.any();
-    const Tensor z = transpose(x, axis0, axis1);
-    require_elements(z, x, [&](Shape at) {
+    const auto y = moved([&] { return transpose(x, axis0, axis1); });
+    if (!y) return;
+    Shape shape = x.shape();
+    std::swap(shape[axis0], shape[axis1]);
+    require(y->shape() == shape, "the shape with both axes exchanged");
+    require_elements(*y, x, [&](Shape at) {
         std::swap(at[axis0], at[axis1]);
         return at;
     });
@@ -115,8 +146,10 @@ void permutes(const Tensor& x, Input& input) {
 
 void flips(const Tensor& x, Input& input) {
     const Shape axes = input.list(max_rank);
-    const Tensor y = flip(x, axes);
-    require_elements(y, x, [&](Shape at) {
+    const auto y = moved([&] { return flip(x, axes); });
+    if (!y) return;
+    require(y->shape() == x.shape(), "the shape of the input");
+    require_elements(*y, x, [&](Shape at) {
         for (Index axis = 0; axis < at.rank(); ++axis)
             if (axes.empty() || axes.contains(axis) || axes.contains(axis - at.rank()))
                 at[axis] = x.shape()[axis] - 1 - at[axis];
@@ -124,24 +157,39 @@ void flips(const Tensor& x, Input& input) {
     });
 }
 
-/// Positions in y, of which each axis repeats that of x.
-Place wrapped(const Tensor& x, const Shape& at) {
-    Shape from = x.shape();
-    for (Index axis = 1; axis <= from.rank(); ++axis) from[-axis] = at[-axis] % x.shape()[-axis];
-    return from;
-}
-
+/// Expanded or repeated: each axis of the result walks that of x again and again.
 void repeats(const Tensor& x, Input& input) {
     const Shape list = input.list(4);
-    const Tensor y = input.number(0, 1) ? expand(x, list) : repeat(x, list);
-    require_elements(y, x, [&](const Shape& at) { return wrapped(x, at); });
+    const bool expands = input.number(0, 1) != 0;
+    const auto y = moved([&] { return expands ? expand(x, list) : repeat(x, list); });
+    if (!y) return;
+    require(y->dim() == list.rank(), "the axes that were asked for");
+    for (Index axis = 1; axis <= list.rank(); ++axis) {
+        const Index own = axis <= x.dim() ? x.shape()[-axis] : 1;
+        require(y->shape()[-axis] == (!expands            ? own * list[-axis]
+                                      : list[-axis] == -1 ? own
+                                                          : list[-axis]),
+                "the extents that were asked for");
+    }
+    require_elements(*y, x, [&](const Shape& at) {
+        Shape from = x.shape();
+        for (Index axis = 1; axis <= from.rank(); ++axis) from[-axis] = at[-axis] % x.shape()[-axis];
+        return from;
+    });
 }
 
 void pads(const Tensor& x, Input& input) {
     std::vector<std::pair<Index, Index>> widths;
     for (Index pairs = input.number(0, 3); pairs > 0; --pairs) widths.emplace_back(input.any(), input.any());
-    const Tensor y = pad(x, widths);
-    require_elements(y, x, [&](Shape at) -> Place {
+    const auto y = moved([&] { return pad(x, widths); });
+    if (!y) return;
+    Shape shape = x.shape();
+    for (std::size_t i = 1; i <= widths.size(); ++i) {
+        const auto& [before, after] = widths[widths.size() - i];
+        shape[-static_cast<Index>(i)] += before + after;
+    }
+    require(y->shape() == shape, "the extents with their widths");
+    require_elements(*y, x, [&](Shape at) -> Place {
         for (std::size_t i = 1; i <= widths.size(); ++i) {
             const auto axis = -static_cast<Index>(i);
             at[axis] -= widths[widths.size() - i].first;
@@ -153,49 +201,74 @@ void pads(const Tensor& x, Input& input) {
 
 void triangles(const Tensor& x, Input& input) {
     const Index diagonal = input.any();
-    const Tensor lower = tril(x, diagonal), upper = triu(x, diagonal);
     const auto above = [](const Shape& at) { return at[-1] - at[-2]; };
-    require_elements(lower, x, [&](const Shape& at) { return above(at) <= diagonal ? Place(at) : Place(); });
-    require_elements(upper, x, [&](const Shape& at) { return above(at) >= diagonal ? Place(at) : Place(); });
+    if (const auto lower = moved([&] { return tril(x, diagonal); })) {
+        require(lower->shape() == x.shape(), "the shape of the input");
+        require_elements(*lower, x, [&](const Shape& at) { return above(at) <= diagonal ? Place(at) : Place(); });
+    }
+    if (const auto upper = moved([&] { return triu(x, diagonal); })) {
+        require(upper->shape() == x.shape(), "the shape of the input");
+        require_elements(*upper, x, [&](const Shape& at) { return above(at) >= diagonal ? Place(at) : Place(); });
+    }
 }
 
 void splits(const Tensor& x, Input& input) {
-    std::vector<Tensor> parts;
-    Index axis = 0;
     const Index kind = input.number(0, 2), number = input.any();
     std::vector<Index> sizes;
     for (Index n = input.number(0, 4); n > 0; --n) sizes.push_back(input.any());
-    axis = input.any();
-    if (kind == 0) parts = split(x, sizes, axis);
-    else if (kind == 1) parts = split(x, number, axis);
-    else parts = chunk(x, number, axis);
-    require(kind != 2 || std::ssize(parts) <= number, "at most as many pieces as were asked for");
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        const Index n = parts[i].size(axis);
+    const Index axis = input.any();
+    const auto parts = moved([&] {
+        return kind == 0 ? split(x, sizes, axis) : kind == 1 ? split(x, number, axis) : chunk(x, number, axis);
+    });
+    if (!parts) return;
+    require(kind != 2 || std::ssize(*parts) <= number, "at most as many pieces as were asked for");
+    Index start = 0;
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+        const Tensor& part = (*parts)[i];
+        const Index n = part.size(axis);
         if (kind == 0) require(n == sizes[i], "the sizes that were asked for");
-        if (kind == 1) require(n == number || (n < number && i + 1 == parts.size()), "the size that was asked for");
+        if (kind == 1) require(n == number || (n < number && i + 1 == parts->size()), "the size that was asked for");
+        require(part.shape() == with_extent(x.shape(), axis, n), "the extents of the input along other axes");
+        require_elements(part, x, [&](Shape at) {
+            at[axis] += start;
+            return at;
+        });
+        start += n;
     }
-    if (!parts.empty()) require_order(concat(parts, axis), x);
+    require(start == x.size(axis), "pieces that are all of the input");
 }
 
 void joins(const Tensor& x, Input& input) {
-    std::vector<Tensor> xs{x, numbers(input.number(0, 1) ? x.shape() : input.shape(3, 3)), x};
+    const Tensor other = numbers(input.number(0, 1) ? x.shape() : input.shape(3, 3));
     const Index axis = input.any();
-    const Tensor y = input.number(0, 1) ? concat(xs, axis) : unsqueeze(stack(xs, axis), {0});
-    require(y.numel() == 2 * x.numel() + xs[1].numel(), "all elements of all");
-    sum(y).backward();
+    const bool stacks = input.number(0, 1) != 0;
+    const auto y = moved([&] { return stacks ? stack({x, other, x}, axis) : concat({x, other, x}, axis); });
+    if (!y) return;
+    const Index own = axis < 0 ? axis + y->dim() : axis;
+    Shape shape = x.shape();
+    if (stacks) shape.insert(own, 1);
+    const Index width = shape[own], between = stacks ? 1 : other.shape()[own];
+    require(y->shape() == with_extent(shape, own, 2 * width + between), "the extents of all along the axis");
+    for_each_position(y->shape(), [&](const Shape& at) {
+        Shape from = at;
+        const bool is_other = width <= at[own] && at[own] < width + between;
+        from[own] -= at[own] < width ? 0 : is_other ? width : width + between;
+        if (stacks) from.erase(own);
+        require(y->at(at) == (is_other ? other : x).at(from), "the elements of each in their places");
+    });
+    sum(*y).backward();
     for (const Scalar dx : x.grad().values()) require(dx == 2, "a gradient for each place of the input");
+    for (const Scalar dx : other.grad().values()) require(dx == 1, "a gradient for each place of the other");
 }
 
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input(data, size);
-    constexpr void (*kinds[])(const Tensor&, Input&) = {slices,    selects, reshapes, axes_without_move,
-                                                        permutes,  flips,   repeats,  pads,
-                                                        triangles, splits,  joins};
+    constexpr void (*kinds[])(const Tensor&, Input&) = {slices, selects, reshapes, axes_without_move, permutes, transposes,
+                                                        flips,  repeats, pads,     triangles,         splits,   joins};
     const auto kind = kinds[input.byte() % std::size(kinds)];
     const Tensor x = numbers(input.shape(4, 4));
-    accepts<ShapeError, IndexError, ValueError>([&] { kind(x, input); });
+    kind(x, input);
     return 0;
 }

@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <tapehead/tapehead.hpp>
 
@@ -32,18 +34,25 @@ inline void require(bool holds, std::string_view promise, std::string_view got =
     std::abort();
 }
 
-/// Whether f returns; false if it throws one of the errors that it is documented to throw. Ends the program for any other.
+/// What f returns, or nothing if it throws one of the errors that it is documented to throw. Ends the program for any other.
+///
+/// f is the call that is tried and no more: once an input is accepted, whatever is thrown ends the program.
 template <class... Documented, class F>
-bool accepts(const F& f) {
+std::optional<std::invoke_result_t<const F&>> accepted(const F& f) {
     try {
-        f();
-        return true;
+        return f();
     } catch (const Error& error) {
         require((... || (dynamic_cast<const Documented*>(&error) != nullptr)), "an error that is documented", error.what());
         require(std::string_view(error.what()).find(": expected ") != std::string_view::npos,
                 "a message that says what was expected", error.what());
-        return false;
+        return {};
     }
+}
+
+/// The same of an f that returns nothing: whether it returns.
+template <class... Documented, class F>
+bool accepts(const F& f) {
+    return accepted<Documented...>([&] { return f(), true; }).has_value();
 }
 
 /// Bytes in memory under a path, for what reads files.
