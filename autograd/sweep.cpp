@@ -20,10 +20,13 @@ namespace {
 using detail::CachedVector;
 using detail::NodeGradient;
 
-/// sum += term, in place where nobody else can see the sum and the sweep is not recorded.
+/// Whether a sum may be added to in place: nobody else can see it, and the sweep is not recorded.
+bool is_added_in_place(const Tensor& sum) { return !grad_enabled() && sum.is_sole_owner(); }
+
+/// sum += term
 void accumulate(Tensor& sum, Tensor term) {
     if (!sum) sum = std::move(term);
-    else if (!grad_enabled() && sum.is_sole_owner()) kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
+    else if (is_added_in_place(sum)) kernels::simd().axpy(1, term.data(), sum.raw(), sum.numel());
     else sum = add(sum, term);
 }
 
@@ -106,13 +109,13 @@ Tensor gradient_of(const Tensor& x, const CachedVector<NodeGradient>& found) {
     return entry != found.end() ? entry->gradient : Tensor();
 }
 
-/// Adds what was found to the gradients that the nodes keep, to all or, where memory runs out, to none. Kept gradients share memory with
-/// nothing, so that they may be changed in place.
+/// Adds what was found to the gradients that the nodes keep, to all or, where memory runs out, to none. Kept gradients share memory
+/// with nothing, so that they may be changed in place.
 void keep(CachedVector<NodeGradient>& found) {
     CachedVector<Tensor> sums(found.size());  // undefined for those that are made in place
     for (std::size_t i = 0; i < found.size(); ++i) {
         const Tensor& kept = found[i].node->keepsakes().gradient;
-        if (kept && !grad_enabled() && kept.is_sole_owner()) continue;
+        if (kept && is_added_in_place(kept)) continue;
         const Tensor gradient = std::exchange(found[i].gradient, {});
         sums[i] = kept ? add(kept, gradient) : gradient.is_sole_owner() ? gradient : clone(gradient);
     }

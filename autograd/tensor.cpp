@@ -117,11 +117,11 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
 // Changes in place
 
 void Tensor::check_may_change(const char* operation) const {
-    check<GradError>(
-        !requires_grad() || !grad_enabled(),
-        "{}: expected a tensor that requires no grad, or grad mode off, got one that requires grad of shape {}; a change "
-        "in place is not recorded",
-        operation, defined() ? shape() : Shape());
+    if (!requires_grad() || !grad_enabled()) return;
+    throw GradError(
+        fmt::format("{}: expected a tensor that requires no grad, or grad mode off, got one that requires grad of shape {}; a "
+                    "change in place is not recorded",
+                    operation, shape()));
 }
 
 Scalar* Tensor::mutable_data() {

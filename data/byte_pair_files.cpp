@@ -59,7 +59,7 @@ JsonValue read_json(const std::string& path) {
     const std::string text = read_file(path);
     try {
         return detail::parse_json(text);
-    } catch (const FileError& error) {
+    } catch (const detail::JsonError& error) {
         throw FileError(fmt::format("BytePairTokenizer.load: expected JSON, got '{}': {}", path, error.what()));
     }
 }
@@ -121,13 +121,11 @@ void require_gpt2(const JsonValue& file, const std::string& path) {
     };
     const auto require_type = [&](const char* key, const JsonValue& part, const std::string& type) {
         const JsonValue* own = part.find("type");
-        check<FileError>(own && own->is(JsonValue::Kind::text) && own->text == type,
-                         "BytePairTokenizer.load: expected a tokenizer like GPT-2's, with \"{}\" of type {}, got {} in '{}'",
-                         key, type,
-                         !own                             ? part.is(JsonValue::Kind::object) ? "none" : to_json(part)
-                                                     : own->is(JsonValue::Kind::text) ? own->text
-                                                          : to_json(*own),
-                         path);
+        const std::string actual = own ? to_json(*own) : part.is(JsonValue::Kind::object) ? "none" : to_json(part);
+        check<FileError>(
+            actual == detail::json_text(type),
+            "BytePairTokenizer.load: expected a tokenizer like GPT-2's, with \"{}\" of type \"{}\", got {} in '{}'", key, type,
+            actual, path);
     };
     require(model, "type", {"\"BPE\""}, path);  // GPT-2's own does not say it
     for (const char* key : {"dropout", "byte_fallback", "ignore_merges"}) require(model, key, {"false", "0"}, path);
@@ -211,8 +209,7 @@ BytePairTokenizer BytePairTokenizer::load(const std::string& path) {
     const JsonValue file = read_json(path);
     try {
         return BytePairTokenizer(read_tokenizer(file, path), fmt::format("'{}'", path));
-    } catch (const FileError& error) {
-        if (!std::string_view(error.what()).starts_with("JSON: ")) throw;
+    } catch (const detail::JsonError& error) {
         throw FileError(fmt::format("BytePairTokenizer.load: expected a tokenizer.json, got '{}': {}", path, error.what()));
     }
 }

@@ -23,9 +23,9 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
-/// A file under construction, gone unless it is kept. Without a name until it is whole, where the file system can do that, so that not even a
-/// program that is killed leaves a part of it behind; else under a name of its own, as for the moment before it is renamed. The name
-/// is that of a locked file: who finds one that nobody locks takes it away, as its program was killed.
+/// A file under construction, gone unless it is kept. Without a name until it is whole, where the file system can do that, so that not
+/// even a program that is killed leaves a part of it behind; else under a name of its own, as for the moment before it is renamed. The
+/// name is that of a locked file: who finds one that nobody locks takes it away, as its program was killed.
 class Draft {
 public:
     enum class Kind { unnamed, named };
@@ -43,6 +43,8 @@ public:
     }
 
     bool is_open() const { return file_.is_open(); }
+    /// Whether a file without a name may be given one.
+    bool can_take_name() const { return access(path_of_opened().c_str(), F_OK) == 0; }
     /// Writes all of the file, to the disk.
     void write(std::string_view contents) {
         struct stat before = {};
@@ -53,10 +55,10 @@ public:
         if (!file_.write(contents) || fchmod(file, mode) != 0 || fsync(file) != 0) fail("write_file", path_);
     }
 
-    /// Gives the file a name, so that it can be renamed: nothing puts it in the place of another at once. Returns false where that fails.
+    /// Gives the file a name, so that it can be renamed: nothing puts it in the place of another at once. Returns whether it has one.
     bool take_name() {
         flock(file_.number(), LOCK_EX | LOCK_NB);
-        const std::string opened = fmt::format("/proc/self/fd/{}", file_.number());
+        const std::string opened = path_of_opened();
         for (int number = 0; name_.empty();) {
             std::string name = name_of(number);
             if (linkat(AT_FDCWD, opened.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) name_ = std::move(name);
@@ -79,6 +81,7 @@ private:
         const std::string folder = std::filesystem::path(path).parent_path();
         return folder.empty() ? "." : folder;
     }
+    std::string path_of_opened() const { return fmt::format("/proc/self/fd/{}", file_.number()); }
     std::string name_of(int number) const { return fmt::format("{}/.tapehead-draft{}", folder_, number); }
 
     void open_named() {
@@ -88,8 +91,9 @@ private:
             if (!file_.is_open() && errno != EEXIST) fail("write_file", path_);
             if (!file_.is_open() && !remove_if_left(name)) ++number;
             if (!file_.is_open()) continue;
-            flock(file_.number(), LOCK_EX | LOCK_NB);
-            if (has_name(file_, name)) name_ = std::move(name);  // or somebody was faster, and took it for one left behind
+            // Or somebody was faster, took it for one left behind, and removes it.
+            const bool is_lost = flock(file_.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+            if (!is_lost && has_name(file_, name)) name_ = std::move(name);
         }
     }
     static bool has_name(const Descriptor& file, const std::string& name) {
@@ -131,7 +135,7 @@ void write_file(const std::string& path, std::string_view contents) {
     std::error_code none;
     if (std::filesystem::is_other(path, none)) return write_through(path, contents);
     const std::string place = behind_links(path);
-    if (Draft draft(place, Draft::Kind::unnamed); draft.is_open()) {
+    if (Draft draft(place, Draft::Kind::unnamed); draft.is_open() && draft.can_take_name()) {
         draft.write(contents);
         if (draft.take_name()) return draft.keep();
     }
@@ -148,8 +152,9 @@ std::string read_file(const std::string& path) {
     require(file.is_open());
     struct stat about = {};
     require(fstat(file.number(), &about) == 0);
-    std::string contents(S_ISREG(about.st_mode) ? static_cast<std::size_t>(about.st_size) : 0, '\0');
-    std::size_t size = 0;  // read so far: the file may have become another size, and a pipe has none
+    // A byte more, so that the last read finds the end; the file may have become another size, and a pipe has none.
+    std::string contents(S_ISREG(about.st_mode) ? static_cast<std::size_t>(about.st_size) + 1 : 0, '\0');
+    std::size_t size = 0;  // read so far
     for (ssize_t n = 1; n != 0;) {
         if (size == contents.size()) contents.resize(std::max<std::size_t>(size + size / 2, 4096));
         n = ::read(file.number(), contents.data() + size, contents.size() - size);

@@ -13,7 +13,7 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// Whoever reads the path sees the old contents or the new ones, never a part, even if the program or the machine stops on the way. A
 /// file that was there keeps its permissions, a link still leads where it did; a device or pipe is written to as it is. Throws
 /// FileError, and then the old file is as it was. Of a program that is killed a file `.tapehead-draft0` (1, 2 ...) may stay in the
-/// folder; the next write to the folder takes it away.
+/// folder; the next write to the folder takes it away, where the file system knows locks (flock).
 void write_file(const std::string& path, std::string_view contents);
 
 /// The contents of a file. Throws FileError.

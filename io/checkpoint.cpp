@@ -12,6 +12,7 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
+using detail::JsonError;
 using detail::JsonValue;
 
 const std::string reserved = "tapehead.";                // in front of the texts that are not the user's
@@ -32,14 +33,14 @@ Real to_real(const JsonValue& json) {
     const std::string& text = json.to_text();
     if (text == "inf") return std::numeric_limits<Real>::infinity();
     if (text == "-inf") return -std::numeric_limits<Real>::infinity();
-    check<FileError>(text == "nan" || text == "-nan", "Checkpoint: expected a number, got '{}'", text);
+    check<JsonError>(text == "nan" || text == "-nan", "JSON: expected a number, got '{}'", text);
     return std::numeric_limits<Real>::quiet_NaN();
 }
 
 /// Of steps, updates, elements: from 0 to 2⁵³, so that counting on does not overflow.
-Index to_count(const JsonValue& json) {
+Index to_natural(const JsonValue& json) {
     const Index n = json.to_integer();
-    check<FileError>(0 <= n && n <= Index{1} << 53, "Checkpoint: expected a count, got {}", n);
+    check<JsonError>(0 <= n && n <= Index{1} << 53, "JSON: expected a count, got {}", n);
     return n;
 }
 
@@ -86,15 +87,15 @@ std::string to_json(const OptimizerState& state) {
                        state.step_count, json_number(state.lr), fmt::join(groups, ","));
 }
 
-/// Takes a tensor out of a list. Throws FileError if it is not there.
+/// The tensor of a list that the JSON names.
 Tensor find(const NamedTensors& tensors, const std::string& name) {
     const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
-    check<FileError>(found != tensors.end(), "Checkpoint: expected the tensor '{}', got a file without it", name);
+    check<JsonError>(found != tensors.end(), "JSON: expected the name of a tensor of the file, got '{}'", name);
     return found->tensor;
 }
 
 OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensors) {
-    OptimizerState state{json.at("kind").to_text(), to_count(json.at("step_count")), to_real(json.at("lr")), {}};
+    OptimizerState state{json.at("kind").to_text(), to_natural(json.at("step_count")), to_real(json.at("lr")), {}};
     for (const JsonValue& from : json.at("groups").to_list()) {
         OptimizerState::Group& group = state.groups.emplace_back();
         const JsonValue& values = from.at("hyperparameters");
@@ -103,26 +104,14 @@ OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensor
             OptimizerState::Parameter& parameter = group.parameters.emplace_back();
             parameter.name = saved.at("name").to_text();
             const auto& shape = saved.at("shape").to_list();
-            check<FileError>(std::ssize(shape) <= max_rank, "Checkpoint: expected at most {} axes, got {}", max_rank,
-                             shape.size());
-            for (const JsonValue& extent : shape) parameter.shape.push_back(to_count(extent));
-            parameter.steps = to_count(saved.at("steps"));
+            check<JsonError>(std::ssize(shape) <= max_rank, "JSON: expected at most {} axes, got {}", max_rank, shape.size());
+            for (const JsonValue& extent : shape) parameter.shape.push_back(to_natural(extent));
+            parameter.steps = to_natural(saved.at("steps"));
             for (const JsonValue& name : saved.at("tensors").to_list())
                 parameter.tensors.push_back({name.to_text(), find(tensors, dotted(parameter.name, name.to_text()))});
         }
     }
     return state;
-}
-
-/// The state of a module, matched with its tensors: what copies it.
-std::function<void()> copy_into(Module& model, const NamedTensors& state) {
-    NamedTensors tensors;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) { tensors.push_back({name, tensor}); });
-    model.visit(visitor);
-    return [match = detail::match_state("load_state_dict", type_name(model), tensors, state, {})]() mutable {
-        const no_grad off;
-        for (auto& [to, from] : match.copies) to.copy_(from.tensor);
-    };
 }
 
 }  // namespace
@@ -150,7 +139,9 @@ void Checkpoint::add(const std::string& name, Module& model) {
          [&model] {
              return State{"{}", distinct_tensors(model)};
          },
-         [&model](const State& state) { return copy_into(model, state.tensors); }});
+         [&model](const State& state) {
+             return [match = detail::match_state(model, state.tensors, {})]() mutable { match.copy(); };
+         }});
 }
 
 void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
@@ -175,7 +166,7 @@ void Checkpoint::add(const std::string& name, Schedule& schedule) {
     };
     add({name, save, [&schedule](const State& state) {
              const JsonValue json = detail::parse_json(state.json);
-             const ScheduleState loaded{to_count(json.at("step")), to_real(json.at("base_lr"))};
+             const ScheduleState loaded{to_natural(json.at("step")), to_real(json.at("base_lr"))};
              return [&schedule, loaded] { schedule.load_state_dict(loaded); };
          }});
 }
@@ -189,8 +180,8 @@ void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
     };
     add({name, save, [&schedule](const State& state) {
              const JsonValue json = detail::parse_json(state.json);
-             const PlateauState loaded{to_real(json.at("best")), to_count(json.at("bad_steps")),
-                                       to_count(json.at("cooldown_left"))};
+             const PlateauState loaded{to_real(json.at("best")), to_natural(json.at("bad_steps")),
+                                       to_natural(json.at("cooldown_left"))};
              return [&schedule, loaded] { schedule.load_state_dict(loaded); };
          }});
 }
@@ -201,7 +192,7 @@ void Checkpoint::add(const std::string& name, ExponentialMovingAverage& average)
         return State{fmt::format(R"({{"updates":{}}})", state.updates), std::move(state.averages)};
     };
     add({name, save, [&average](const State& state) {
-             return average.prepare_load({to_count(detail::parse_json(state.json).at("updates")), state.tensors});
+             return average.prepare_load({to_natural(detail::parse_json(state.json).at("updates")), state.tensors});
          }});
 }
 
@@ -211,7 +202,7 @@ void Checkpoint::add(const std::string& name, Generator& generator) {
     };
     add({name, save, [&generator](const State& state) {
              const JsonValue json = detail::parse_json(state.json);
-             return [&generator, seed = json.at("seed").to_count(), position = json.at("position").to_count()] {
+             return [&generator, seed = json.at("seed").to_unsigned(), position = json.at("position").to_unsigned()] {
                  generator.set_state(seed, position);
              };
          }});
@@ -252,8 +243,8 @@ void Checkpoint::save(const std::string& path, const std::map<std::string, std::
     save_safetensors(path, tensors, options);
 }
 
-/// Loads every part or, where one of them throws, none: all that takes memory, for going back too, comes first. From the last to the first, so
-/// that an optimizer, which is there before its schedules, has the last word on its learning rate.
+/// Loads every part or, where one of them throws, none: all that takes memory, for going back too, comes first. From the last to the
+/// first, so that an optimizer, which is there before its schedules, has the last word on its learning rate.
 void Checkpoint::load_all(const std::vector<State>& states) {
     std::vector<std::function<void()>> go_back, go_on;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
@@ -300,7 +291,7 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
     }
     try {
         load_all(states);
-    } catch (const FileError& error) {
+    } catch (const JsonError& error) {
         throw FileError(fmt::format("Checkpoint: expected the state of each part in '{}', got {}", path, error.what()));
     } catch (const ValueError& error) {  // of a hyperparameter or a rate
         throw StateError(fmt::format("Checkpoint: expected the state of these parts in '{}', got {}", path, error.what()));

@@ -23,7 +23,12 @@ public:
 
     bool null() override { return add(Kind::null), true; }
     bool boolean(bool truth) override { return add(Kind::boolean).integer = truth, true; }
-    bool number_integer(number_integer_t number) override { return add_integer(number), true; }
+    bool number_integer(number_integer_t number) override {
+        JsonValue& value = add(Kind::integer);
+        value.integer = number;
+        value.real = static_cast<Real>(number);
+        return true;
+    }
     bool number_unsigned(number_unsigned_t number) override {
         const bool is_id = std::in_range<Id>(number);
         JsonValue& value = add(is_id ? Kind::integer : Kind::large);
@@ -45,7 +50,7 @@ public:
     bool end_object() override { return close(); }
     bool end_array() override { return close(); }
     bool parse_error(std::size_t, const std::string&, const json::exception& error) override {
-        throw FileError(fmt::format("JSON: {}", error.what()));
+        throw JsonError(fmt::format("JSON: {}", error.what()));
     }
 
 private:
@@ -54,13 +59,8 @@ private:
         value.kind = kind;
         return value;
     }
-    void add_integer(Id number) {
-        JsonValue& value = add(Kind::integer);
-        value.integer = number;
-        value.real = static_cast<Real>(number);
-    }
     bool open(Kind kind) {
-        check<FileError>(open_.size() < most_levels, "JSON: expected at most {} levels, got more", most_levels);
+        check<JsonError>(open_.size() < most_levels, "JSON: expected at most {} levels, got more", most_levels);
         open_.push_back(&add(kind));  // stays where it is: what is around it grows only once it is closed
         return true;
     }
@@ -68,7 +68,7 @@ private:
         std::vector<std::string_view> names(open_.back()->keys.begin(), open_.back()->keys.end());
         std::ranges::sort(names);
         const auto twice = std::ranges::adjacent_find(names);
-        check<FileError>(twice == names.end(), "JSON: expected each key once, got '{}' twice",
+        check<JsonError>(twice == names.end(), "JSON: expected each key once, got '{}' twice",
                          twice == names.end() ? "" : *twice);
         open_.pop_back();
         return true;
@@ -77,7 +77,7 @@ private:
     std::vector<JsonValue*> open_;
 };
 
-void require(bool holds, const char* expected) { check<FileError>(holds, "JSON: expected {}, got something else", expected); }
+void require(bool holds, const char* expected) { check<JsonError>(holds, "JSON: expected {}, got something else", expected); }
 
 }  // namespace
 
@@ -88,12 +88,12 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 
 const JsonValue& JsonValue::at(std::string_view key) const {
     const JsonValue* found = find(key);
-    check<FileError>(found != nullptr, "JSON: expected '{}', got none", key);
+    check<JsonError>(found != nullptr, "JSON: expected '{}', got none", key);
     return *found;
 }
 
 Id JsonValue::to_integer() const { return require(is(Kind::integer), "an integer"), integer; }
-std::uint64_t JsonValue::to_count() const {
+std::uint64_t JsonValue::to_unsigned() const {
     require(is(Kind::large) || (is(Kind::integer) && integer >= 0), "a count");
     return count;
 }

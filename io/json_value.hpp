@@ -8,11 +8,16 @@
 #include <string_view>
 #include <vector>
 
-#include <tapehead/autograd/config.hpp>
+#include <tapehead/autograd/error.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR::detail {
 
-/// A JSON value. Its members throw FileError, in the name of no file, for a value of another kind.
+/// What is no JSON, or not the JSON that is expected; in the name of no file, so that whoever knows it says it.
+struct JsonError : FileError {
+    using FileError::FileError;
+};
+
+/// A JSON value. Its members throw JsonError for a value of another kind.
 struct JsonValue {
     enum class Kind { null, boolean, integer, large, real, text, list, object };  // large: beyond int64
     Kind kind = Kind::null;
@@ -28,16 +33,16 @@ struct JsonValue {
     const JsonValue* find(std::string_view key) const;
     const JsonValue& at(std::string_view key) const;  ///< the value under a key
     Id to_integer() const;                            ///< of an integer
-    std::uint64_t to_count() const;                   ///< of an integer that is not negative
+    std::uint64_t to_unsigned() const;                ///< of an integer that is not negative
     bool to_bool() const;                             ///< of true and false
     const std::string& to_text() const;               ///< of a text
     const std::vector<JsonValue>& to_list() const;    ///< of a list
 };
 
-/// Throws FileError for what is no JSON, nests deeper than 100 levels or names a key twice in an object.
+/// Throws JsonError for what is no JSON, nests deeper than 100 levels or names a key twice in an object.
 JsonValue parse_json(std::string_view text);
 
-/// A value in JSON, for messages.
+/// A value in JSON, without spaces.
 std::string to_json(const JsonValue& value);
 /// A text in JSON. Throws ValueError for one that is not UTF-8.
 std::string json_text(const std::string& text);

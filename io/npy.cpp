@@ -20,7 +20,6 @@ using detail::NpyType;
 
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t most_header_bytes = 10'000;  // as NumPy; a longer one describes no array of numbers
-constexpr Index most_elements = Index{1} << 44;
 static_assert(std::endian::native == std::endian::little);
 
 /// Reads the header, a Python dictionary of three keys in any order, in the form that NumPy writes it.
@@ -108,7 +107,7 @@ private:
         require(has_comma || shape.rank() != 1);
         Index elements = 1;  // of the axes that are not empty
         for (const Index extent : shape) {
-            check<FileError>(extent == 0 || elements <= most_elements / extent,
+            check<FileError>(extent == 0 || elements <= max_elements / extent,
                              "load_npy: expected a shape that fits, got {} in '{}'", shape, source_);
             elements *= std::max<Index>(extent, 1);
         }

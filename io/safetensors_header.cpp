@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most_header_bytes = 100'000'000, length_bytes = 8, alignment = 8;
-constexpr std::uint64_t most_elements = std::uint64_t{1} << 44;
+constexpr auto most_elements = static_cast<std::uint64_t>(max_elements);
 constexpr std::string_view metadata_name = "__metadata__";
 static_assert(std::endian::native == std::endian::little);
 

@@ -48,8 +48,15 @@ void KeyValueCache::append(const Tensor& k, const Tensor& v) {
     length += k.size(2);
 }
 
-void KeyValueCache::reorder(const Ids& rows) {
+void KeyValueCache::check_rows(const Ids& rows) const {
     check<ShapeError>(rows.dimension() == 1, "KeyValueCache: expected rows [n], got {}", shape_of(rows));
+    for (const Id row : rows)
+        check<IndexError>(-batch() <= row && row < batch(), "KeyValueCache: expected rows in [{}, {}), got {}", -batch(),
+                          batch(), row);
+}
+
+void KeyValueCache::reorder(const Ids& rows) {
+    check_rows(rows);
     if (is_identity(rows, batch())) return;
     const no_grad off;
     Tensor new_keys = index_select(keys, 0, rows), new_values = index_select(values, 0, rows);

@@ -26,6 +26,8 @@ struct KeyValueCache {
     /// Throws ShapeError, ValueError if there is no room for them, and GradError where a gradient would be lost: decode under
     /// `no_grad`. Nothing is changed then.
     void append(const Tensor& k, const Tensor& v);
+    /// Throws what reorder would throw for these rows: ShapeError and IndexError.
+    void check_rows(const Ids& rows) const;
     /// Row i becomes what row rows[i] was, for any number of rows: beams that go on, sequences that are done with. Throws
     /// IndexError, and then changes nothing.
     void reorder(const Ids& rows);

@@ -36,8 +36,9 @@ struct Target {
 };
 
 void check_named(const std::string& prefix, const std::string& name) {
-    check<ValueError>(!name.empty(), "visit: expected a name for each member, got none for one in '{}'",
-                      prefix.substr(0, prefix.size() - !prefix.empty()));
+    if (!name.empty()) return;
+    throw ValueError(fmt::format("visit: expected a name for each member, got none for one in '{}'",
+                                 prefix.substr(0, prefix.size() - !prefix.empty())));
 }
 
 /// All tensors of a module by name, tied ones under each of their names.
@@ -144,11 +145,18 @@ detail::StateMatch detail::match_state(const char* operation, const std::string&
     return match;
 }
 
-LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
-    detail::StateMatch match =
-        detail::match_state("load_state_dict", type_name(*this), all_tensors("load_state_dict", *this), state, options);
+detail::StateMatch detail::match_state(Module& module, const NamedTensors& state, LoadOptions options) {
+    return match_state("load_state_dict", type_name(module), all_tensors("load_state_dict", module), state, options);
+}
+
+void detail::StateMatch::copy() {
     const no_grad off;
-    for (auto& [to, from] : match.copies) to.copy_(from.tensor);
+    for (auto& [to, from] : copies) to.copy_(from.tensor);
+}
+
+LoadReport Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
+    detail::StateMatch match = detail::match_state(*this, state, options);
+    match.copy();
     return match.report;
 }
 

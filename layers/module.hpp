@@ -106,12 +106,17 @@ struct StateMatch {
     };
     std::vector<Copy> copies;  ///< one for each tensor that the state has
     LoadReport report;
+
+    void copy();  ///< makes the copies, which asks for no memory
 };
 
 /// Finds for each tensor what a state has under its name, or one of its names, and changes nothing. Throws as
 /// Module::load_state_dict does, in the name of `operation` and of the `owner` of the tensors.
 StateMatch match_state(const char* operation, const std::string& owner, const NamedTensors& tensors, const NamedTensors& state,
                        LoadOptions options);
+
+/// The same for a module and the tensors that it names.
+StateMatch match_state(Module& module, const NamedTensors& state, LoadOptions options);
 
 /// Whether two tensors of one shape have the same bits.
 bool same_bits(const Tensor& a, const Tensor& b);

@@ -11,7 +11,7 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-/// The last position that a first one may be: beyond, one and the next would be the same number.
+/// The last position that a first one may be: those of a sequence after it are still different numbers.
 constexpr Index last_position = Index{1} << 52;
 
 void check_first(const char* operation, Index first) {

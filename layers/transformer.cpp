@@ -261,18 +261,19 @@ void TransformerDecoder::visit(Visitor& v) {
 }
 
 void reorder(std::vector<KeyValueCache>& caches, const Ids& rows) {
-    std::vector<KeyValueCache> reordered = caches;
-    for (KeyValueCache& cache : reordered) cache.reorder(rows);
-    caches = std::move(reordered);
+    for (const KeyValueCache& cache : caches) cache.check_rows(rows);
+    for (KeyValueCache& cache : caches) cache.reorder(rows);
 }
 
 void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows) {
-    std::vector<DecoderLayerCache> reordered = caches;
-    for (DecoderLayerCache& cache : reordered) {
+    for (const DecoderLayerCache& cache : caches) {
+        cache.self.check_rows(rows);
+        cache.memory.check_rows(rows);
+    }
+    for (DecoderLayerCache& cache : caches) {
         cache.self.reorder(rows);
         cache.memory.reorder(rows);
     }
-    caches = std::move(reordered);
 }
 
 Transformer::Transformer(const TransformerOptions& options) : encoder(checked(options)), decoder(options) {

@@ -161,8 +161,8 @@ struct TransformerDecoder : Module {
     void visit(Visitor& v) override;
 };
 
-/// Row i of all caches becomes what row rows[i] was, cache by cache; see KeyValueCache::reorder. Where memory runs out on the way the
-/// caches are no longer of one order, and of no more use.
+/// Row i of all caches becomes what row rows[i] was, cache by cache, so that no more memory is taken than for one. Throws as
+/// KeyValueCache::reorder, and then changes none; but where memory runs out on the way they are no longer of one order.
 void reorder(std::vector<KeyValueCache>& caches, const Ids& rows);
 /// The same of a decoder's caches.
 void reorder(std::vector<DecoderLayerCache>& caches, const Ids& rows);

@@ -84,6 +84,7 @@ struct Optimizer::Change {
 
 /// All that the step needs memory for, but for what rules and observers do in between.
 std::vector<Optimizer::Change> Optimizer::prepare_step(bool may_fail) {
+    const detail::Unobserved pause;  // copies are no part of what the program computes
     std::vector<Change> changes;
     changes.reserve(trained_.size());
     for (Trained& trained : trained_) {

@@ -1,6 +1,8 @@
 // Lists of parameters; see parameters.hpp.
 #include <tapehead/optim/parameters.hpp>
 
+#include <algorithm>
+#include <ranges>
 #include <unordered_set>
 
 #include <tapehead/autograd/check.hpp>
@@ -28,12 +30,18 @@ void detail::check_parameters(const char* operation, const Parameters& parameter
 }
 
 void detail::check_tensors(const char* operation, const Parameters& parameters) {
-    std::unordered_set<const Storage*> values;
+    std::vector<const Storage*> values;
+    values.reserve(parameters.size());
     for (const auto& [name, tensor] : parameters) {
         check<ValueError>(tensor.defined(), "{}: expected tensors, got an undefined one as '{}'", operation, name);
-        check<ValueError>(values.insert(tensor.storage().get()).second, "{}: expected each tensor once, got that of '{}' twice",
-                          operation, name);
+        values.push_back(tensor.storage().get());
     }
+    std::ranges::sort(values);
+    const auto twice = std::ranges::adjacent_find(values);
+    if (twice == values.end()) return;
+    const auto later = std::ranges::find(parameters | std::views::reverse, *twice,
+                                         [](const auto& p) -> const Storage* { return p.tensor.storage().get(); });
+    throw ValueError(fmt::format("{}: expected each tensor once, got that of '{}' twice", operation, later->name));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

@@ -139,7 +139,7 @@ void multiply(Gemm g, const Part& part, const Scalar* a, const Scalar* b, Scalar
     g.n = part.n;
     if (g.bias) g.bias += part.column;
     const bool fits = fits_blas(g);
-    if (!fits && g.beta != 0) {
+    if (!fits && g.beta != 0 && g.beta != 1) {
         scale(g, c);
         g.beta = 1;
     }

@@ -224,6 +224,20 @@ TEST_CASE("observer: a watched run computes the same numbers") {
     CHECK(std::equal(alone.values().begin(), alone.values().end(), watched.values().begin()));
 }
 
+TEST_CASE("observer: the copies that a watched step keeps are no operations of the program") {
+    Tensor x = leaf({1, 2});
+    Adam optimizer({x}, {.lr = 0.1});
+    const auto step = [&] {
+        x.set_grad({3, 4});
+        optimizer.step();
+    };
+    step();
+    const Diary diary;
+    step();
+    CHECK(diary.records.empty());
+    CHECK(diary.updates.size() == 2);  // before and after
+}
+
 TEST_CASE("tensor: a name stays with the tensor, and reaches its leaf") {
     Tensor x{1, 2};
     CHECK(x.name().empty());

@@ -206,7 +206,7 @@ TEST_CASE("A tokenizer.json that would give other ids than GPT-2's way is refuse
     refused(R"("normalizer": null)", R"("normalizer": {"type": "NFC"})", R"("normalizer": {"type":"NFC"})");
     refused(R"("add_prefix_space": false)", R"("add_prefix_space": true)", R"("add_prefix_space": true)");
     refused(R"("use_regex": true)", R"("use_regex": false)", R"("use_regex": false)");
-    refused(R"("type": "ByteLevel")", R"("type": "Whitespace")", R"("pre_tokenizer" of type ByteLevel, got Whitespace)");
+    refused(R"("type": "ByteLevel")", R"("type": "Whitespace")", R"("pre_tokenizer" of type "ByteLevel", got "Whitespace")");
     refused(R"("type": "BPE")", R"("type": "WordPiece")", R"("type": "WordPiece")");
     refused(R"("fuse_unk": false)", R"("ignore_merges": true)", R"("ignore_merges": true)");
     refused(R"("post_processor": null)", R"("post_processor": {"type": "BertProcessing"})", "BertProcessing");

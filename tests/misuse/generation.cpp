@@ -32,7 +32,7 @@ Misuses of_caches() {
          [](T& t) {
              t.cache.append(zeros({2, 2, 1, 4}).requires_grad_(), zeros({2, 2, 1, 4}));
          }},
-        {"KeyValueCache::reorder", "a row beyond the batch", raises<IndexError>("index_select", {"[-2, 2)", "got 2"}),
+        {"KeyValueCache::reorder", "a row beyond the batch", raises<IndexError>("KeyValueCache", {"[-2, 2)", "got 2"}),
          [](T& t) {
              t.cache.reorder(Ids{0, 2});
          }},
@@ -42,7 +42,7 @@ Misuses of_caches() {
          [](T& t) { t.cache.truncate(3); }},
         {"KeyValueCache::truncate", "a negative length", raises<IndexError>("KeyValueCache", {"[0, 2]", "-1"}),
          [](T& t) { t.cache.truncate(-1); }},
-        {"reorder", "a row that only the first of the caches has", raises<IndexError>("index_select", {"[-1, 1)", "got 1"}),
+        {"reorder", "a row that only the first of the caches has", raises<IndexError>("KeyValueCache", {"[-1, 1)", "got 1"}),
          [](T& t) {
              std::vector<KeyValueCache> caches{t.cache, KeyValueCache(1, 2, 4, 4, 4)};
              try {
