@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <tapehead/autograd/kernels/gemm.hpp>
 #include <tapehead/autograd/kernels/simd.hpp>
 #include <tapehead/tapehead.hpp>
@@ -179,14 +181,21 @@ void add_binary(Cases& c) {
         simd().fill(exact(0.1), y.data(), size(y));
         return widened(y);
     });
-    c.add("compare where", inputs, Scale::element, 0, [=] {
-        const Index n = size(a);
-        const auto chosen = std::make_unique<bool[]>(a.size());
-        Scalars y(a.size());
-        simd().compare(kernels::Compare::lt, kernels::make_walk({&n, 1}, {&n, 1}, {&n, 1}), a.data(), b.data(), chosen.get());
-        simd().where(kernels::make_walk({&n, 1}, {&n, 1}, {&n, 1}, {&n, 1}), chosen.get(), a.data(), b.data(), y.data());
-        return widened(y);
-    });
+    using kernels::Compare;
+    for (const auto& [name, compare] : {std::pair{"eq", Compare::eq},
+                                        {"ne", Compare::ne},
+                                        {"lt", Compare::lt},
+                                        {"le", Compare::le},
+                                        {"gt", Compare::gt},
+                                        {"ge", Compare::ge}})
+        c.add(std::string("compare where ") + name, inputs, Scale::element, 0, [=, compare = compare] {
+            const Index n = size(a);
+            const auto chosen = std::make_unique<bool[]>(a.size());
+            Scalars y(a.size());
+            simd().compare(compare, kernels::make_walk({&n, 1}, {&n, 1}, {&n, 1}), a.data(), b.data(), chosen.get());
+            simd().where(kernels::make_walk({&n, 1}, {&n, 1}, {&n, 1}, {&n, 1}), chosen.get(), a.data(), b.data(), y.data());
+            return widened(y);
+        });
     c.add("all_finite", inputs, Scale::element, 0, [=] { return Numbers{simd().all_finite(a.data(), size(a)) ? 1.0 : 0.0}; });
     c.add("transpose", "317 x 631", Scale::element, 0, [x = scattered(317 * 631, -4, 4)] {
         Scalars y(x.size());
@@ -296,21 +305,28 @@ void add_norms(Cases& c) {
 }
 
 void add_products(Cases& c) {
-    struct Sizes {
-        const char* kernel;
-        const char* inputs;
-        Index m, n, k;
-        double most;
-    };
-    for (const Sizes& s : {Sizes{"small_product", "[48, 64] x [64, 48] in [0, 1)", 48, 48, 64, 8},
-                           {"small_product", "[64, 512] x [512, 64] in [0, 1)", 64, 64, 512, 16},
-                           {"large_product", "[256, 4096] x [4096, 256] in [0, 1)", 256, 256, 4096, 32}})
-        c.add(s.kernel, s.inputs, Scale::element, s.most, [=] {
-            const Scalars a = scattered(s.m * s.k, 0, 1), b = scattered(s.k * s.n, 0, 1, 1);
-            Scalars y(static_cast<std::size_t>(s.m * s.n));
-            kernels::gemm({.m = s.m, .n = s.n, .k = s.k, .lda = s.k, .ldb = s.n, .ldc = s.n}, a.data(), b.data(), y.data());
+    using kernels::Product;
+    const auto add = [&](const char* kernel, Index m, Index n, Index k, double most, auto multiply) {
+        c.add(kernel, fmt::format("[{}, {}] x [{}, {}] in [0, 1)", m, k, k, n), Scale::element, most, [=] {
+            const Scalars a = scattered(m * k, 0, 1), b = scattered(k * n, 0, 1, 1);
+            Scalars y(static_cast<std::size_t>(m * n));
+            multiply(Product{.m = m, .n = n, .k = k, .a_row = k, .a_column = 1, .b_row = n, .c_row = n}, a.data(), b.data(),
+                     y.data());
             return widened(y);
         });
+    };
+    const auto small = [](const Product& p, const Scalar* a, const Scalar* b, Scalar* y) { simd().small_product(p, a, b, y); };
+    const auto large = [](const Product& p, const Scalar* a, const Scalar* b, Scalar* y) {
+        Scalars room(kernels::large_product_room);
+        simd().large_product(p, 1, a, b, y, room.data());
+    };
+    const auto any = [](const Product& p, const Scalar* a, const Scalar* b, Scalar* y) {  // ours or BLAS', as users get it
+        kernels::gemm({.m = p.m, .n = p.n, .k = p.k, .lda = p.k, .ldb = p.n, .ldc = p.n}, a, b, y);
+    };
+    add("small_product", 48, 48, 64, 8, small);
+    add("small_product", 64, 64, 512, 24, small);
+    add("large_product", 256, 256, 4096, 32, large);
+    add("gemm", 256, 256, 4096, 32, any);
     c.add("rotate", "1,000 rows of 64", Scale::largest, 2, [] {
         const Scalars x = scattered(64'000, -2, 2), cosines = scattered(32'000, -1, 1, 1), sines = scattered(32'000, -1, 1, 2);
         Scalars y(x.size());

@@ -6,7 +6,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <regex>
 #include <set>
@@ -45,14 +47,28 @@ Errors compare(const Numbers& actual, const Numbers& expected, Scale scale) {
     return errors;
 }
 
-/// The fields of kernels::Simd that no case names.
+/// The names of a list of the header: enum class Unary { ... } without the comments.
+void insert_enumerators(const std::string& header, const std::string& name, std::set<std::string>& names) {
+    const std::size_t begin = header.find("enum class " + name + " {"), end = header.find("};", begin);
+    if (begin == std::string::npos) throw std::runtime_error("accuracy: expected a list " + name + " in simd.hpp");
+    const std::string list =
+        std::regex_replace(header.substr(begin, end - begin), std::regex(R"(//[^\n]*|enum class \w+ \{)"), "");
+    static const std::regex word(R"(\w+)");
+    for (auto found = std::sregex_iterator(list.begin(), list.end(), word); found != std::sregex_iterator(); ++found)
+        names.insert(found->str());
+}
+
+/// The fields of kernels::Simd, and the functions that some of them choose from, that no case names.
 std::set<std::string> kernels_without_a_case(const std::vector<Case>& cases) {
+    std::ifstream file(TAPEHEAD_SOURCE_DIR "/autograd/kernels/simd.hpp");
+    const std::string header{std::istreambuf_iterator<char>(file), {}};
+    static const std::regex field(R"((?:void|bool) \(\*(\w+)\)\()");
     std::set<std::string> missing;
-    std::ifstream header(TAPEHEAD_SOURCE_DIR "/autograd/kernels/simd.hpp");
-    if (!header) throw std::runtime_error("accuracy: expected autograd/kernels/simd.hpp, cannot read it");
-    static const std::regex field(R"(^\s+(?:void|bool) \(\*(\w+)\)\()");
-    for (std::string line; std::getline(header, line);)
-        if (std::smatch found; std::regex_search(line, found, field)) missing.insert(found[1]);
+    for (auto found = std::sregex_iterator(header.begin(), header.end(), field); found != std::sregex_iterator(); ++found)
+        missing.insert((*found)[1]);
+    for (const char* list : {"Unary", "Binary", "Compare", "Reduce"}) insert_enumerators(header, list, missing);
+    if (missing.size() < 70)
+        throw std::runtime_error("accuracy: expected 70 kernels and functions in autograd/kernels/simd.hpp");
     for (const Case& each : cases) {
         std::istringstream words(each.kernels);
         for (std::string word; words >> word;) missing.erase(word);
@@ -62,6 +78,10 @@ std::set<std::string> kernels_without_a_case(const std::vector<Case>& cases) {
 
 int run() {
     const std::vector<Case> in_float = cases_f32(), in_double = cases_f64();
+    if (in_float.size() != in_double.size()) throw std::logic_error("accuracy: expected the same cases in float and in double");
+    const char* wanted = std::getenv("TAPEHEAD_ISA");
+    if (wanted && *wanted && instruction_set_f32() != std::string(wanted))
+        throw std::runtime_error(fmt::format("accuracy: expected kernels for {}, got {}", wanted, instruction_set_f32()));
     fmt::print("Float against double, {} kernels, in units of the last place of float\n\n", instruction_set_f32());
     fmt::print("| kernel | inputs | results | measured at | worst | mean | bound |\n|---|---|--:|---|--:|--:|--:|\n");
     int above = 0;
@@ -77,7 +97,8 @@ int run() {
     }
     const std::set<std::string> missing = kernels_without_a_case(in_float);
     for (const std::string& kernel : missing) fmt::print("kernel without a case in tests/accuracy/cases.cpp: {}\n", kernel);
-    fmt::print("\n{} cases, {} above their bound, {} kernels without a case\n", in_float.size(), above, missing.size());
+    fmt::print("\n{}: {} cases, {} above their bound, {} kernels without a case\n", instruction_set_f32(), in_float.size(),
+               above, missing.size());
     return above == 0 && missing.empty() ? 0 : 1;
 }
 

@@ -118,6 +118,7 @@ std::string complaint(const std::vector<Tenth>& tenths) {
         return fmt::format("memory grew by {:.1f} MB after the first tenth", growth);
     for (const Tenth& tenth : tenths)
         if (tenth.live_tensors != first.live_tensors) return "the number of live tensors changed";
+    if (last.system_requests > first.system_requests) return "the system was asked for memory after the first tenth";
     if (last.live_bytes > first.live_bytes) return "the bytes of live tensors grew";
     if (last.loss >= first.loss) return "nothing was learned";
     return "";

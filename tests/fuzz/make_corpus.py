@@ -140,13 +140,15 @@ def make_gpt2_config():
     small = {"model_type": "gpt2", "vocab_size": 7, "n_positions": 5, "n_ctx": 5, "n_embd": 4, "n_layer": 1, "n_head": 2, "n_inner": None,
              "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "embd_pdrop": 0.1, "attn_pdrop": 0, "resid_pdrop": 0.1}
     write("gpt2_config", "small", json.dumps(small))
-    write("gpt2_config", "inner", json.dumps(small | {"n_inner": 3, "activation_function": "silu", "torch_dtype": "float32", "others": [{"a": 1.5}]}))
+    inner = {"n_inner": 3, "activation_function": "silu", "torch_dtype": "float32", "others": [{"a": 1.5}]}
+    write("gpt2_config", "inner", json.dumps(small | inner))
     write("gpt2_config", "other-model", json.dumps({"model_type": "llama"}))
     write("gpt2_config", "published", "{}")
 
 
 def make_checkpoint():
-    parameters = [{"name": name, "shape": shape, "steps": 1, "tensors": ["exp_avg", "exp_avg_sq"]} for name, shape in (("weight", [1, 2]), ("bias", [1]))]
+    parameters = [{"name": name, "shape": shape, "steps": 1, "tensors": ["exp_avg", "exp_avg_sq"]}
+                  for name, shape in (("weight", [1, 2]), ("bias", [1]))]
     hyperparameters = {"lr": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
     optimizer = {"kind": "AdamW", "step_count": 1, "lr": 0.1, "groups": [{"hyperparameters": hyperparameters, "parameters": parameters}]}
     lines = [optimizer, {"step": 1, "base_lr": 0.1}, {"best": "inf", "bad_steps": 0, "cooldown_left": 0}, {"updates": 1},

@@ -12,12 +12,14 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MOST_BYTES = 6 << 30  # of a program: a size that a mutant has made larger must not take the machine
 SCOPE = ["autograd/ops/*.cpp", "autograd/kernels/*.cpp", "autograd/kernels/simd/*.hpp", "optim/*.cpp"]
 
 # (kind, what is found, what takes its place); the place is group 1.
@@ -66,12 +68,16 @@ def without_comments_and_texts(source):
 def candidates(folder):
     """Every place of every mutation: kind -> [(path, start, end, replacement)]."""
     places = {"sign": [], "index": [], "constant": []}
+    known = set()
     for path in sorted(p for pattern in SCOPE for p in folder.glob(pattern)):
         code = without_comments_and_texts(path.read_text())
         for kind, pattern, replacement in MUTATIONS:
             for found in re.finditer(pattern, code):
                 new = other_number(found.group(1)) if replacement is None else replacement
-                places[kind].append((path, found.start(1), found.end(1), new))
+                place = (path, found.start(1), found.end(1), new)
+                if place not in known:
+                    places[kind].append(place)
+                known.add(place)
     return places
 
 
@@ -92,22 +98,27 @@ class Tree:
         subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
                         "-DTAPEHEAD_TESTS=ON", "-DTAPEHEAD_EXAMPLES=OFF", "-DTAPEHEAD_BENCH=OFF"], check=True,
                        stdout=subprocess.DEVNULL)
-        self.targets = ["tests_f64", "onnx_conformance", "tests_f32", "accuracy"]
+        self.targets = ["tests_f64", "random_programs_f64", "onnx_conformance", "tests_f32", "accuracy"]
+        if not os.environ.get("TAPEHEAD_VECTORS"):
+            print("mutate: TAPEHEAD_VECTORS is not set: ONNX's operator cases notice nothing")
 
     def make(self, target):
         return subprocess.run(["ninja", "-C", self.build, f"-j{self.jobs}", target], capture_output=True, text=True)
 
     def program(self, target):
-        return self.build / "tests" / ("accuracy/accuracy" if target == "accuracy" else target)
+        folder = {"accuracy": "accuracy", "random_programs_f64": "reliability"}.get(target, "")
+        return self.build / "tests" / folder / target
 
     def digest(self, target):
         return hashlib.sha256(self.program(target).read_bytes()).hexdigest()
 
     def run(self, target, limit):
         """Why the program fails, or None if it passes."""
-        arguments = [self.program(target)] + (["--abort"] if target.startswith("tests_") else [])
+        extra = ["--abort"] if target.startswith("tests_") else ["--programs", "1000"] if target.startswith("random_") else []
+        arguments = [self.program(target)] + extra
         try:
-            done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit, errors="replace", cwd=self.build)
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit, errors="replace", cwd=self.build,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES)))
         except subprocess.TimeoutExpired:
             return "no end"
         if done.returncode in (0, 77):
@@ -168,6 +179,7 @@ def report(results, allowed):
     survivors = [r for r in counted if r["outcome"] == "survived"]
     for r in survivors:
         print(f"survivor: {r['place']}\n  - {r['before']}\n  + {r['after']}")
+    print(f"{len(counted) - len(survivors)} of {len(counted)} changes noticed")
     return 0 if len(survivors) <= allowed else 1
 
 
@@ -198,6 +210,8 @@ def main():
         counted += outcome in ("killed", "survived")
         minutes = (time.monotonic() - start) / 60
         print(f"[{counted}/{options.count}, {minutes:.0f} min] {outcome} {where}: {after}" + (f"  ({why})" if why else ""), flush=True)
+    if counted < options.count:
+        sys.exit(f"mutate: expected {options.count} places of each kind in {', '.join(SCOPE)}, found fewer")
     sys.exit(report(results, options.allowed * options.count / 100))
 
 

@@ -1,7 +1,8 @@
 // The checks of one program, in this order: values, refusals, gradients, and the same gradients by other ways.
 //
 // Tolerances, with ε the rounding of the library's numbers: a value may differ by 32 ε (1 + |largest of the tensor| + amplification),
-// a derivative along a direction by the error of its difference, 256 ε (1 + Σ |gradient · direction|) and 64 ε conditioning (differences.hpp).
+// a derivative along a direction by the error of its difference, 256 ε (1 + Σ |gradient · direction|) and 64 ε conditioning
+// (differences.hpp).
 #include <reliability/check.hpp>
 
 #include <algorithm>
@@ -180,7 +181,7 @@ private:
     void compare(const char* kind, const Tensors& gradients, const Plains& direction,
                  const std::optional<Difference>& difference, double& worst, double& nearest) {
         const auto [actual, size] = along(gradients, direction);
-        if (std::isnan(actual)) fail(kind, "a gradient is NaN");
+        if (!std::isfinite(actual)) fail(kind, "a gradient is {}", actual);
         if (!difference || difference->error > coarsest * std::max(1.0, std::abs(difference->value))) {
             ++figures_.not_compared;
             return;

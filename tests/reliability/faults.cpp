@@ -1,9 +1,12 @@
-// Each is a right operation but for one thing.
+// Operations that are right but for one thing, for a test that the random programs find each of them.
 #include <reliability/faults.hpp>
 
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 
 #include <reliability/chooser.hpp>
+#include <tapehead/autograd/threads.hpp>
 
 namespace random_programs {
 namespace {
@@ -41,6 +44,17 @@ Tensor leaking(const Tensor& x) {
     return clone(x);
 }
 
+/// y = x, but for a bit where there are several threads.
+Tensor threaded(const Tensor& x) {
+    return tapehead::num_threads() > 1 ? x * (1 + std::numeric_limits<tapehead::Scalar>::epsilon()) : clone(x);
+}
+
+/// y = x, but not where nothing is recorded.
+Tensor wrong_unrecorded(const Tensor& x) { return tapehead::grad_enabled() ? clone(x) : x * 1.001; }
+
+/// y = x, or an exception that is none of the library's.
+Tensor foreign(const Tensor& x) { return x.dim() == 3 ? throw std::out_of_range("foreign") : clone(x); }
+
 /// select, which takes the nearest position where there is none.
 Operation unchecked() {
     return {"unchecked",
@@ -66,8 +80,12 @@ Operation unchecked() {
 std::vector<Operation> wrong_operations() {
     return {unary("wrong_derivative", wrong_derivative, [](double x) { return x * x; }),
             unary("wrong_second", wrong_second, [](double x) { return std::sin(x); }),
-            unary("wrong_value", wrong_value, [](double x) { return x; }), unchecked(),
-            unary("leaking", leaking, [](double x) { return x; })};
+            unary("wrong_value", wrong_value, [](double x) { return x; }),
+            unchecked(),
+            unary("leaking", leaking, [](double x) { return x; }),
+            unary("threaded", threaded, [](double x) { return x; }),
+            unary("wrong_unrecorded", wrong_unrecorded, [](double x) { return x; }),
+            unary("foreign", foreign, [](double x) { return x; })};
 }
 
 void forget_leaked() { leaked().clear(); }

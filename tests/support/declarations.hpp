@@ -1,4 +1,4 @@
-// The operations that the public headers declare, read from their text, for tests that none is forgotten. Knows nothing of the library.
+// The operations that the public headers declare, read from their text, for tests that none is forgotten.
 #pragma once
 
 #include <filesystem>

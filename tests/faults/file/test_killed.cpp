@@ -73,8 +73,7 @@ TEST_CASE("killed while saving: the file is one whole version, the last that was
                    << " times a draft was left, which the next write took away");
 }
 
-TEST_CASE(
-    "killed while saving: at the very moment before the file is in its place the old one stays, and the next save cleans up") {
+TEST_CASE("drafts that killed programs left are taken away by the next save, and those in use are not") {
     const std::string folder = new_folder("draft"), path = folder + "/file";
     write_file(path, "old");
     // A draft as a killed program leaves it, and one that is in use.
