@@ -59,11 +59,12 @@ public:
     tapehead::Id seed = 1;
     int threads = tapehead::num_threads();
 
-    /// Adds an option with a value, of which the last one counts if it is given twice; a check can follow: `->check(between(1, 9))`.
+    /// Adds an option with a value, of which the last one counts if it is given twice, or with several, between commas or blanks; a
+    /// check can follow: `->check(between(1, 9))`.
     template <class T>
     CLI::Option* option(const std::string& name, T& value, const std::string& description) {
         CLI::Option* option = app_.add_option(name, value, description)->capture_default_str();
-        return option->get_items_expected_max() > 1 ? option : option->take_last();
+        return option->get_items_expected_max() > 1 ? option->delimiter(',') : option->take_last();
     }
     /// Adds a switch that is off unless given.
     CLI::Option* flag(const std::string& name, bool& value, const std::string& description) {
@@ -77,7 +78,7 @@ public:
         CLI::Option* added = nullptr;
         if constexpr (std::is_same_v<T, bool>) added = flag(name, value, description);
         else added = option(name, value, description);
-        settings_.push_back({name, added, [&value] { return fmt::format("{}", value); }});
+        settings_.push_back({name, added, [&value] { return text_of(value); }});
         return added;
     }
     /// Adds a setting that may be given anew for a run that is resumed: for how long it goes on, and on how much of the machine.
@@ -144,6 +145,15 @@ public:
     }
 
 private:
+    template <class T>
+    static std::string text_of(const T& value) {
+        return fmt::format("{}", value);
+    }
+    template <class T>
+    static std::string text_of(const std::vector<T>& values) {
+        return fmt::format("{}", fmt::join(values, ","));
+    }
+
     struct Setting {
         std::string name;
         CLI::Option* option;

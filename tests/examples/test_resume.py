@@ -79,12 +79,13 @@ class Resume(unittest.TestCase):
             self.assertEqual(list(file.parent.glob(file.name + ".*")), [])  # what was half written is gone
         self.run_program(*resume, status=(0, 1))
 
-    def check_program(self, steps, *command):
+    def check_program(self, steps, *command, models=1):
+        """Of the steps of each of its models, which it trains one after the other."""
         whole, parts = self.folder / "whole.safetensors", self.folder / "parts.safetensors"
         self.run_program(*command, "--steps", steps, "--save", whole, status=(0, 1))  # 1: it has not learned enough
         begin = [*command, "--steps", steps, "--save", parts, "--checkpoint-every", 1]
         resume = [command[0], "--resume", parts, "--checkpoint-every", 1]
-        self.stop_again_and_again(begin, resume, parts, steps)
+        self.stop_again_and_again(begin, resume, parts, steps * models)
         self.assertEqual(contents(parts), contents(whole))
 
     def test_sequence(self):
@@ -92,6 +93,9 @@ class Resume(unittest.TestCase):
 
     def test_translate(self):
         self.check_program(150, "translate", "--minutes", 0, "--test", 20, "--dropout", 0.1, *SMALL)
+
+    def test_heads(self):
+        self.check_program(60, "heads", "--heads", "1,2", "--seeds", 1, "--test", 20, "--batch", 8, "--embed-dim", 8, "--layers", 1, models=2)
 
     def test_char_lm(self):
         self.check_program(300, "char_lm", "--text", self.text, "--minutes", 0, "--context", 16, "--sample", 0, *SMALL)
