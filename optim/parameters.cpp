@@ -2,7 +2,6 @@
 #include <tapehead/optim/parameters.hpp>
 
 #include <algorithm>
-#include <ranges>
 #include <unordered_set>
 
 #include <tapehead/autograd/check.hpp>
@@ -39,8 +38,8 @@ void detail::check_tensors(const char* operation, const Parameters& parameters) 
     std::ranges::sort(values);
     const auto twice = std::ranges::adjacent_find(values);
     if (twice == values.end()) return;
-    const auto later = std::ranges::find(parameters | std::views::reverse, *twice,
-                                         [](const auto& p) -> const Storage* { return p.tensor.storage().get(); });
+    const auto later = std::find_if(parameters.rbegin(), parameters.rend(),
+                                    [&](const auto& p) { return p.tensor.storage().get() == *twice; });
     throw ValueError(fmt::format("{}: expected each tensor once, got that of '{}' twice", operation, later->name));
 }
 

@@ -1,6 +1,6 @@
 """Builds programs of the C++ blocks of a page in Markdown, and compares what they print with what the page says.
 
-A block with a `main` of its own is a program. The other blocks of the page are the body of one program, in their order, so that later
+A block with a `main` of its own is a program, and so is one with tests of Catch2; one that includes libtorch is only compiled. The other blocks of the page are the body of one program, in their order, so that later
 ones go on with the variables of earlier ones; what they include stands at its head. A block of text right after a block of C++ is what
 that block prints.
 """
@@ -16,6 +16,7 @@ import tempfile
 
 SEPARATOR = "\f"  # printed after each block of a shared program
 INCLUDE = re.compile(r"^#include .*$", re.MULTILINE)
+KINDS = {"libtorch": "#include <torch/", "tests": "TEST_CASE(", "program": "int main("}  # what each is known by
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,24 +32,25 @@ def blocks(text):
 
 
 def extract(page, folder):
-    """Writes NAME.cpp and NAME.json, what it is to print block by block, for each program of the page; prints the names."""
+    """Writes NAME.cpp and NAME.json, what it is to print block by block, for each program of the page; prints KIND NAME."""
     programs, shared = [], []
     for line, code, expected in blocks(page.read_text()):
         placed = f'#line {line} "{page}"\n{code}'
-        if "int main(" in code:
-            programs.append((placed, [expected]))
+        kind = next((kind for kind, sign in KINDS.items() if sign in code), None)
+        if kind:
+            programs.append((kind, placed, [expected]))
         else:
             shared.append((placed, expected))
     if shared:
         body = "".join(f"{code}std::cout << '\\f';\n" for code, _ in shared)
         includes = "\n".join(["#include <iostream>", "#include <tapehead/tapehead.hpp>", *INCLUDE.findall(body)])
         main = f"int main() {{\n{INCLUDE.sub('', body)}}}\n"
-        programs.append((f"{includes}\nusing namespace tapehead;\n\n{main}", [expected for _, expected in shared]))
-    for i, (code, expected) in enumerate(programs, start=1):
+        programs.append(("program", f"{includes}\nusing namespace tapehead;\n\n{main}", [expected for _, expected in shared]))
+    for i, (kind, code, expected) in enumerate(programs, start=1):
         name = f"{page.stem.lower()}_{i}"
         (folder / f"{name}.cpp").write_text(code)
         (folder / f"{name}.json").write_text(json.dumps(expected))
-        print(name)
+        print(kind, name)
 
 
 def agree(got, expected):
@@ -82,7 +84,7 @@ def run(program, expected_file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("extract", help="write the programs of a page, print their names")
+    command = commands.add_parser("extract", help="write the programs of a page, print their kinds and names")
     command.add_argument("page", type=pathlib.Path)
     command.add_argument("folder", type=pathlib.Path)
     command = commands.add_parser("run", help="run a program, compare what it prints")
