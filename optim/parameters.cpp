@@ -38,8 +38,8 @@ void detail::check_tensors(const char* operation, const Parameters& parameters) 
     std::ranges::sort(values);
     const auto twice = std::ranges::adjacent_find(values);
     if (twice == values.end()) return;
-    const auto later = std::find_if(parameters.rbegin(), parameters.rend(),
-                                    [&](const auto& p) { return p.tensor.storage().get() == *twice; });
+    const auto later =
+        std::find_if(parameters.rbegin(), parameters.rend(), [&](const auto& p) { return p.tensor.storage().get() == *twice; });
     throw ValueError(fmt::format("{}: expected each tensor once, got that of '{}' twice", operation, later->name));
 }
 
