@@ -7,7 +7,9 @@
 
 #include <xtensor/xview.hpp>
 
+#include <support/scratch.hpp>
 #include <tapehead/autograd/threads.hpp>
+#include <tapehead/io/safetensors.hpp>
 
 using namespace testing;
 
@@ -118,6 +120,23 @@ TEST_CASE("threads with generators of their own draw what one thread draws from 
     };
     const auto together = on_threads(4, draw);
     for (int i = 0; i < 4; ++i) CHECK(std::ranges::equal(together[static_cast<std::size_t>(i)].values(), draw(i).values()));
+}
+
+TEST_CASE("threads read the tensors of one open file at the same time") {
+    NamedTensors tensors;
+    for (int i = 0; i < 12; ++i) tensors.push_back({"t" + std::to_string(i), randn({40, 10})});
+    save_safetensors(scratch("shared.safetensors"), tensors, {.dtype = Dtype::F16});
+    const SafetensorsFile file(scratch("shared.safetensors"));
+    const auto read_all = [&](int first) {
+        std::vector<Scalar> values;
+        for (int i = 0; i < 12; ++i) {
+            const Tensor tensor = file.tensor("t" + std::to_string((first + i) % 12));
+            values.insert(values.end(), tensor.values().begin(), tensor.values().end());
+        }
+        return values;
+    };
+    const auto together = on_threads(4, read_all);
+    for (int i = 0; i < 4; ++i) CHECK(together[static_cast<std::size_t>(i)] == read_all(i));
 }
 
 TEST_CASE("A22: eight threads with graphs of their own get the gradients of a single one, bit for bit") {
