@@ -25,7 +25,7 @@ find_path(TAPEHEAD_PCRE2_INCLUDE pcre2.h REQUIRED)
 # One include spelling everywhere, <tapehead/folder/file.hpp>: the build tree links the folders under include/tapehead.
 set(TAPEHEAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${TAPEHEAD_INCLUDE}/tapehead)
-foreach(entry autograd layers optim io data study testing tapehead.hpp version.hpp)
+foreach(entry autograd layers optim io data study testing distributed tapehead.hpp version.hpp)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${TAPEHEAD_INCLUDE}/tapehead/${entry} SYMBOLIC)
 endforeach()
 

@@ -243,6 +243,10 @@ void Checkpoint::save(const std::string& path, const std::map<std::string, std::
     save_safetensors(path, tensors, options);
 }
 
+void Checkpoint::collect() const {
+    for (const Part& part : parts_) static_cast<void>(part.save());
+}
+
 /// Loads every part or, where one of them throws, none: all that takes memory, for going back too, comes first. From the last to the
 /// first, so that an optimizer, which is there before its schedules, has the last word on its learning rate.
 void Checkpoint::load_all(const std::vector<State>& states) {

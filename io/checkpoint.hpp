@@ -62,6 +62,9 @@ public:
     /// for texts whose names begin with "tapehead.".
     void save(const std::string& path, const std::map<std::string, std::string>& metadata = {}) const;
 
+    /// Does of `save` all but the file: for the other ones of several processes that share an optimizer, whose state is spread over them.
+    void collect() const;
+
     /// Puts all parts back where they were when the file was written, and returns its texts.
     ///
     /// Throws FileError for a file that is no checkpoint, StateError if its parts are others or do not fit these, and then changes nothing.

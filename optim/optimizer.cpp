@@ -90,8 +90,9 @@ std::vector<Optimizer::Change> Optimizer::prepare_step(bool may_fail) {
     for (Trained& trained : trained_) {
         const Tensor gradient = trained.parameter.grad();
         if (!gradient) continue;
-        const bool is_first = trained.steps == 0;
-        Change& change = changes.emplace_back(Change{&trained, gradient, {}, {}, is_first || may_fail, trained.steps});
+        const bool is_first = trained.steps == 0, has_state = is_own(trained) && (is_first || may_fail);
+        Change& change = changes.emplace_back(Change{&trained, gradient, {}, {}, has_state, trained.steps});
+        if (!is_own(trained)) continue;
         if (is_first) {
             const std::size_t n = state_names(trained.group).size();
             for (std::size_t i = 0; i < n; ++i) change.state.push_back(zeros(trained.parameter.shape()));
@@ -112,19 +113,40 @@ void Optimizer::step() {
         for (const Change& change : changes) {
             Trained* const trained = change.trained;
             const Tensor& gradient = change.gradient;
+            ++trained->steps;
+            if (!is_own(*trained)) continue;
             const UpdateEvent event{kind_, trained->name, trained->parameter, gradient};
             if (observed) [[unlikely]]
                 detail::observe_before(event);
-            ++trained->steps;
             update(*trained, gradient, lr(trained->group));
             if (observed) [[unlikely]]
                 detail::observe_after(event);
         }
+        share_updates(changes);
     } catch (...) {
         for (Change& change : changes) change.undo();
         throw;
     }
     ++step_count_;
+}
+
+bool Optimizer::is_own(const Trained& trained) const {
+    return !sharing_ || sharing_->is_own(static_cast<std::size_t>(&trained - trained_.data()));
+}
+
+void Optimizer::share_updates(const std::vector<Change>& changes) {
+    if (!sharing_) return;
+    std::vector<UpdateSharing::Shared> updated;
+    updated.reserve(changes.size());
+    for (const Change& change : changes)
+        updated.push_back({static_cast<std::size_t>(change.trained - trained_.data()), change.trained->parameter});
+    sharing_->share(std::move(updated));
+}
+
+void Optimizer::share(std::unique_ptr<UpdateSharing> sharing) {
+    sharing_ = std::move(sharing);
+    for (Trained& trained : trained_)
+        if (!is_own(trained)) trained.state.clear();
 }
 
 void Optimizer::zero_grad() {
@@ -145,12 +167,21 @@ void Optimizer::set_lr(Real lr) {
 OptimizerState Optimizer::state_dict() const {
     OptimizerState result{kind_, step_count_, lr_, {}};
     for (std::size_t g = 0; g < initial_lrs_.size(); ++g) result.groups.push_back({hyperparameters(static_cast<Index>(g)), {}});
-    for (const Trained& trained : trained_) {
-        const auto names = state_names(trained.group);
+    std::vector<UpdateSharing::Shared> tensors;
+    for (std::size_t p = 0; p < trained_.size(); ++p) {
+        const Trained& trained = trained_[p];
         OptimizerState::Parameter saved{trained.name, trained.parameter.shape(), trained.steps, {}};
-        for (std::size_t i = 0; i < trained.state.size(); ++i) saved.tensors.push_back({names[i], clone(trained.state[i])});
+        if (trained.steps > 0) {
+            const auto names = state_names(trained.group);
+            for (std::size_t i = 0; i < names.size(); ++i) {
+                const Tensor copy = is_own(trained) ? clone(trained.state[i]) : zeros(saved.shape);
+                saved.tensors.push_back({names[i], copy});
+                tensors.push_back({p, copy});
+            }
+        }
         result.groups[static_cast<std::size_t>(trained.group)].parameters.push_back(std::move(saved));
     }
+    if (sharing_) sharing_->share(std::move(tensors));
     return result;
 }
 
@@ -193,6 +224,7 @@ std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
     for (std::size_t i = 0; i < loaded.size(); ++i) {
         loaded[i].steps = found[i]->steps;
         loaded[i].state.clear();
+        if (!is_own(trained_[i])) continue;
         for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(clone(saved.tensor.detach()));
     }
     return [this, loaded = std::move(loaded), lrs = std::move(lrs), lr = state.lr, step_count = state.step_count]() mutable {

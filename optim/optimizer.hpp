@@ -8,6 +8,7 @@
 #include <concepts>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,21 @@ struct OptimizerState {
     std::vector<Group> groups;  ///< in the order of the constructor
 };
 
+/// Several processes that share the work of an optimizer: each parameter is updated, and what is remembered for it kept, on one of them.
+/// distributed/ has the one on MPI. Its functions are collective: all processes call them alike.
+struct UpdateSharing {
+    virtual ~UpdateSharing() = default;
+    /// Whether this process updates a parameter, by its number among those of the optimizer.
+    virtual bool is_own(std::size_t parameter) const = 0;
+    /// What belongs to a parameter: itself, or what is remembered for it.
+    struct Shared {
+        std::size_t parameter;
+        Tensor tensor;
+    };
+    /// Gives each tensor the values that it has where its parameter is updated.
+    virtual void share(std::vector<Shared> tensors) = 0;
+};
+
 /// Changes parameters so that a loss falls, by the gradients that `backward` left in them.
 ///
 ///     AdamW optimizer(model.named_parameters(), {.lr = 3e-4});
@@ -123,6 +139,12 @@ public:
     /// The name of the rule: "Adam".
     const std::string& kind() const { return kind_; }
 
+    /// The parameters, group by group, with what is remembered for them here.
+    const std::vector<Trained>& trained() const { return trained_; }
+    /// From now on the work is shared with other processes, whose optimizers are the same; what is remembered of the parameters of others
+    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and `state_dict` become collective.
+    void share(std::unique_ptr<UpdateSharing> sharing);
+
     /// A copy of all that the optimizer remembers.
     OptimizerState state_dict() const;
     /// Takes over a state, hyperparameters and learning rate included; what belongs to a parameter is found by its name.
@@ -154,12 +176,15 @@ private:
 
     struct Change;
     std::vector<Change> prepare_step(bool may_fail);
+    bool is_own(const Trained& trained) const;
+    void share_updates(const std::vector<Change>& changes);
 
     std::string kind_;
     std::vector<Trained> trained_;
     std::vector<Real> initial_lrs_;
     Real lr_ = 0;
     Index step_count_ = 0;
+    std::unique_ptr<UpdateSharing> sharing_;  // null where all is done here
 };
 
 /// What a rule is: hyperparameters and one step of one parameter.

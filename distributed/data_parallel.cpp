@@ -1,0 +1,247 @@
+// DataParallel; see data_parallel.hpp.
+//
+// Buckets hold parameters from the last to the first, which is about the order in which a sweep gets to know their gradients. They are
+// exchanged in the order of their numbers, whatever the order on one process, since all must call the same exchanges.
+#include <tapehead/distributed/data_parallel.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <tapehead/autograd/check.hpp>
+#include <tapehead/autograd/observer.hpp>
+#include <tapehead/autograd/ops/create.hpp>
+#include <tapehead/autograd/random.hpp>
+#include <tapehead/autograd/tape.hpp>
+
+namespace tapehead::inline TAPEHEAD_SCALAR::mpi {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// All tensors of a module, tied ones once.
+NamedTensors tensors_of(Module& model) {
+    NamedTensors tensors;
+    Visitor visitor([&](const std::string& name, Tensor& tensor) {
+        if (std::ranges::none_of(tensors, [&](const auto& known) { return known.tensor.is(tensor); }))
+            tensors.push_back({name, tensor});
+    });
+    model.visit(visitor);
+    return tensors;
+}
+
+void check_same_models(const Communicator& processes, const NamedTensors& tensors) {
+    std::string names;
+    for (const auto& [name, tensor] : tensors)
+        names += fmt::format("{}{} {}{}", names.empty() ? "" : ", ", name, tensor.shape(),
+                             tensor.requires_grad() ? "" : " without grad");
+    const std::vector<std::string> all = processes.gather(names);
+    for (std::size_t r = 1; r < all.size(); ++r)
+        check<CommunicationError>(all[r] == all[0],
+                                  "DataParallel: expected one model on all processes, got {} on process 0 and {} on process {}",
+                                  all[0], all[r], r);
+}
+
+void check_weight(const char* operation, Real weight) {
+    check<ValueError>(0 <= weight && std::isfinite(weight), "{}: expected a weight that is finite and not negative, got {}",
+                      operation, weight);
+}
+
+/// Whether somebody else has a word in the gradient of a leaf.
+bool has_hooks(const Tensor& parameter) {
+    const Keepsakes* keepsakes = parameter.node()->find_keepsakes();
+    return keepsakes && !keepsakes->hooks.empty();
+}
+
+}  // namespace
+
+/// Sees a sweep pass, and which gradients it will add nothing more to.
+class DataParallel::Watch final : public Observer {
+public:
+    Watch(DataParallel& owner, const Tensor& loss) : owner_(owner), left_(owner.parameters_.size()) {
+        for (std::size_t p = 0; p < owner.parameters_.size(); ++p)
+            if (const Tensor& tensor = owner.parameters_[p].tensor; !has_hooks(tensor) && tensor.node() != loss.node())
+                numbers_[tensor.node().get()] = p;
+        if (loss.requires_grad()) count_uses(loss.node().get());
+    }
+
+    void on_pull(const PullEvent& event) override {
+        for (std::size_t b = 0; b < owner_.next_; ++b) owner_.buckets_[b].request.test();  // MPI works only while it is called
+        if (!users_.contains(event.node.id)) return;
+        const auto inputs = event.node.inputs();
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            const auto found = numbers_.find(inputs[i].get());
+            if (found == numbers_.end()) continue;
+            if (event.dx[i]) owner_.add(found->second, event.dx[i]);
+            if (--left_[found->second] == 0) owner_.know(found->second);
+        }
+    }
+
+    /// Whether it gathers this parameter's gradient; else the sweep has it at its end.
+    bool gathers(const Tensor& parameter) const { return numbers_.contains(parameter.node().get()); }
+
+private:
+    /// How often each parameter is an input on the way from `root` back.
+    void count_uses(const Node* root) {
+        std::vector<const Node*> open{root};
+        std::unordered_set<const Node*> seen{root};
+        while (!open.empty()) {
+            const Node* node = open.back();
+            open.pop_back();
+            for (const Ref<Node>& input : node->inputs()) {
+                if (!input) continue;
+                if (const auto found = numbers_.find(input.get()); found != numbers_.end()) {
+                    ++left_[found->second];
+                    users_.insert(node->id);
+                }
+                if (seen.insert(input.get()).second) open.push_back(input.get());
+            }
+        }
+    }
+
+    DataParallel& owner_;
+    std::unordered_map<const Node*, std::size_t> numbers_;  // of the parameters that may be known before the end
+    std::vector<Index> left_;                               // uses that the sweep has not passed
+    std::unordered_set<std::uint64_t> users_;               // nodes that have a parameter as an input
+};
+
+DataParallel::DataParallel(const Communicator& processes, Module& model, const DataParallelOptions& options)
+    : processes_(processes.split(0)) {  // its own exchanges, apart from those of rules
+    check<ValueError>(options.bucket_bytes >= 1, "DataParallel: expected bucket_bytes of at least 1, got {}",
+                      options.bucket_bytes);
+    const NamedTensors tensors = tensors_of(model);
+    check_same_models(processes_, tensors);
+    const no_grad off;
+    for (NamedTensor named : tensors) processes_.broadcast(named.tensor);
+    separate_random_stream(processes_);
+    for (const NamedTensor& named : model.named_parameters()) parameters_.push_back({named.tensor, 0, 0, 0});
+    fill_buckets(options.bucket_bytes);
+}
+
+/// Puts the parameters, the last first, in buckets that are full at this size.
+void DataParallel::fill_buckets(Index bucket_bytes) {
+    Index size = 0;
+    for (std::size_t p = parameters_.size(); p-- > 0;) {
+        if (buckets_.empty() || size * static_cast<Index>(sizeof(Scalar)) >= bucket_bytes) {
+            buckets_.push_back({});
+            size = 0;
+        }
+        parameters_[p].bucket = buckets_.size() - 1;
+        parameters_[p].begin = std::exchange(size, size + parameters_[p].tensor.numel());
+        buckets_.back().parameters.push_back(p);
+    }
+    for (Bucket& bucket : buckets_) {
+        Index end = 0;
+        for (const std::size_t p : bucket.parameters) end += parameters_[p].tensor.numel();
+        for (const std::size_t p : bucket.parameters) parameters_[p].flag = end++;
+        bucket.values = zeros({end});
+    }
+}
+
+/// Takes the gradients out of the parameters, undefined where there is none.
+std::vector<Tensor> DataParallel::take_gradients() {
+    std::vector<Tensor> taken;
+    taken.reserve(parameters_.size());
+    for (const Parameter& parameter : parameters_) taken.push_back(parameter.tensor.grad());
+    for (Parameter& parameter : parameters_) parameter.tensor.zero_grad();
+    return taken;
+}
+
+/// Empties the buckets, but for what was accumulated.
+void DataParallel::begin_sweep(const std::vector<Tensor>& kept, Real factor) {
+    next_ = 0;
+    exchanges_.clear();
+    for (Bucket& bucket : buckets_) {
+        bucket.values.zero_();
+        bucket.missing = bucket.parameters.size();
+    }
+    for (std::size_t p = 0; p < kept.size(); ++p)
+        if (kept[p]) add(p, kept[p], factor);
+}
+
+/// Adds to the gradient that a parameter has in its bucket.
+void DataParallel::add(std::size_t parameter, const Tensor& gradient, Real factor) {
+    const Parameter& p = parameters_[parameter];
+    Scalar *const values = buckets_[p.bucket].values.raw(), *const sum = values + p.begin;
+    std::ranges::transform(gradient.values(), std::span<const Scalar>(sum, gradient.values().size()), sum,
+                           [factor = static_cast<Scalar>(factor)](Scalar g, Scalar s) { return s + factor * g; });
+    values[p.flag] = 1;
+}
+
+/// Says that nothing more will be added to it; starts what can be exchanged.
+void DataParallel::know(std::size_t parameter) {
+    --buckets_[parameters_[parameter].bucket].missing;
+    while (next_ < buckets_.size() && buckets_[next_].missing == 0) start_next();
+}
+
+void DataParallel::start_next() {
+    Bucket& bucket = buckets_[next_++];
+    const Index n = bucket.values.numel();
+    exchanges_.push_back({n * static_cast<Index>(sizeof(Scalar)), Clock::now(), {}, {}});
+    bucket.request = processes_.start_sum(bucket.values.raw(), n);
+}
+
+/// Waits for the sums, and makes them the gradients; those of before are added to.
+void DataParallel::finish(const std::vector<Tensor>& before) {
+    while (next_ < buckets_.size()) start_next();
+    for (std::size_t b = 0; b < buckets_.size(); ++b) {
+        Bucket& bucket = buckets_[b];
+        exchanges_[b].waited = Clock::now();
+        bucket.request.wait();
+        exchanges_[b].ended = Clock::now();
+        for (const std::size_t p : bucket.parameters) {
+            Parameter& parameter = parameters_[p];
+            Tensor sum = before[p];
+            if (bucket.values.data()[parameter.flag] > 0) {
+                const Scalar* const values = bucket.values.data() + parameter.begin;
+                sum =
+                    Tensor::from_values({values, static_cast<std::size_t>(parameter.tensor.numel())}, parameter.tensor.shape());
+                if (before[p]) sum.add_(before[p]);
+            }
+            parameter.tensor.set_grad(std::move(sum));
+        }
+    }
+}
+
+Real DataParallel::backward(const Tensor& loss, Real weight) {
+    check_weight("DataParallel.backward", weight);
+    const Real value = loss.item();
+    const std::vector<Real> totals = processes_.sum({kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0)});
+    check<ValueError>(totals[0] > 0, "DataParallel.backward: expected a weight above 0 on one of the processes, got none");
+    const bool is_accumulated = kept_weight_ > 0;
+    std::vector<Tensor> before = take_gradients();
+    begin_sweep(is_accumulated ? before : std::vector<Tensor>(), 1 / totals[0]);
+    try {
+        Watch watch(*this, loss);
+        loss.backward(full(loss.shape(), weight / totals[0]));
+        for (std::size_t p = 0; p < parameters_.size(); ++p)
+            if (const Tensor& tensor = parameters_[p].tensor; tensor.grad() && !watch.gathers(tensor)) add(p, tensor.grad());
+    } catch (...) {
+        for (std::size_t p = 0; p < parameters_.size(); ++p) parameters_[p].tensor.set_grad(before[p]);
+        throw;
+    }
+    const no_grad off;
+    finish(is_accumulated ? std::vector<Tensor>(parameters_.size()) : std::move(before));
+    kept_weight_ = kept_loss_ = 0;
+    return totals[1] / totals[0];
+}
+
+void DataParallel::accumulate(const Tensor& loss, Real weight) {
+    check_weight("DataParallel.accumulate", weight);
+    const Real value = loss.item();
+    loss.backward(full(loss.shape(), weight));
+    kept_weight_ += weight;
+    if (weight > 0) kept_loss_ += weight * value;
+}
+
+void separate_random_stream(const Communicator& processes) {
+    Generator& random = default_generator();
+    const std::string first = processes.broadcast(fmt::format("{} {}", random.seed(), random.position()));
+    std::uint64_t seed = 0, position = 0;
+    std::istringstream(first) >> seed >> position;
+    random.set_state(seed + static_cast<std::uint64_t>(processes.rank()) * 0x9E3779B97F4A7C15u, position);
+}
+
+}  // namespace tapehead::inline TAPEHEAD_SCALAR::mpi
