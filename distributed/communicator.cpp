@@ -1,8 +1,10 @@
 // Communicators; see communicator.hpp.
 #include <tapehead/distributed/communicator.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <limits>
 #include <utility>
@@ -174,6 +176,11 @@ void Communicator::exchange(const Scalar* from, Scalar* to, Index n) const {
 }
 
 // Programs
+
+bool is_launched() {
+    constexpr std::array names = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID"};
+    return std::ranges::any_of(names, [](const char* name) { return std::getenv(name) != nullptr; });
+}
 
 int run(int& argc, char**& argv, const std::function<int(const Communicator&)>& body) {
     int provided = 0;

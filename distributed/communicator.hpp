@@ -92,6 +92,9 @@ private:
     int rank_ = 0, size_ = 1;
 };
 
+/// Whether a launcher such as mpirun or srun has started this process as one of its own.
+bool is_launched();
+
 /// Runs the body of a program on all the processes that `mpirun` has started, or on one without it; returns the body's status.
 ///
 ///     int main(int argc, char** argv) {

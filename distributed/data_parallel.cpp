@@ -236,6 +236,14 @@ void DataParallel::accumulate(const Tensor& loss, Real weight) {
     if (weight > 0) kept_loss_ += weight * value;
 }
 
+Part part(const Communicator& processes, Index n) {
+    check<ValueError>(n >= 0, "part: expected a number of rows of at least 0, got {}", n);
+    const Index rank = processes.rank(), size = processes.size(), few = n / size,
+                more = n % size;  // `more` parts have one more
+    const Index begin = rank * few + std::min(rank, more);
+    return {begin, begin + few + (rank < more ? 1 : 0)};
+}
+
 void separate_random_stream(const Communicator& processes) {
     Generator& random = default_generator();
     const std::string first = processes.broadcast(fmt::format("{} {}", random.seed(), random.position()));

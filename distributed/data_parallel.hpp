@@ -90,6 +90,14 @@ private:
     std::vector<ExchangeTime> exchanges_;
 };
 
+/// The part of n rows that a process has: all parts together are the n, in the order of the processes, and differ by one at most.
+struct Part {
+    Index begin, end;  ///< from `begin` to before `end`
+};
+
+/// This process's part of n rows, of a batch that all draw from one seed. Throws ValueError for a negative n.
+Part part(const Communicator& processes, Index n);
+
 /// Gives each process a stream of random numbers of its own, which follows from that of process 0: different rows drop out on each.
 /// DataParallel does it; so does whoever loads the stream of process 0 on all, as a Checkpoint does. Collective.
 void separate_random_stream(const Communicator& processes);

@@ -20,6 +20,7 @@ namespace {
 struct Options {
     std::string text = "/usr/share/common-licenses/GPL-3", prompt;
     TrainingRunOptions run;
+    bool shard = false;
     Real minutes = 4, lr = 4e-3, dropout = 0.1, temperature = 0.8;
     Index steps = 2000, batch = 8, context = 96, embed_dim = 96, heads = 4, layers = 3, sample = 400;
 };
@@ -87,12 +88,14 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
     run.parts.add("average", average);
     run.parts.add("data", random);
     run.resume();
+    Team team(model, optimizer, o.shard);
     while (run.next()) {
-        const Tensor loss = loss_of(model, random_windows(text, o.batch, o.context, random));
+        const TokenWindows windows = random_windows(text, o.batch, o.context, random);
+        const Ids inputs = team::part(windows.inputs), targets = team::part(windows.targets);
         optimizer.zero_grad();
-        loss.backward();
+        const Real loss = team.backward(loss_of(model, {inputs, targets}), static_cast<Real>(targets.size()));
         clip_grad_norm(model.named_parameters(), 1);
-        run.record({{"bits per character", loss.item() / std::numbers::ln2}, {"lr", optimizer.lr()}});
+        run.record({{"bits per character", loss / std::numbers::ln2}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
@@ -101,19 +104,21 @@ void train(CharModel& model, std::span<const Id> text, const Options& o, Generat
     average.swap();
 }
 
-/// The mean of −log₂ p over the characters from `first` on, each predicted once from at least 3/4 of the context.
+/// The mean of −log₂ p over the characters from `first` on, each predicted once from at least 3/4 of the context. Each process takes
+/// its part of the windows.
 Real bits_per_character(const CharModel& model, std::span<const Id> text, Index first, Index context) {
     const no_grad off;
     const auto end = static_cast<Index>(text.size());
     const Index stride = std::max<Index>(1, context / 4);
     Real nats = 0;
-    for (Index at = first; at < end; at += stride) {
-        const Index last = std::min(at + stride, end);
+    const auto [from, to] = team::part((end - first + stride - 1) / stride);
+    for (Index window_number = from; window_number < to; ++window_number) {
+        const Index at = first + window_number * stride, last = std::min(at + stride, end);
         TokenWindows window = token_windows(text, Ids{last - context - 1}, context);
         std::fill_n(window.targets.begin(), context - (last - at), CrossEntropyOptions{}.ignore_index);
         nats += loss_of(model, window, {.reduction = Reduction::sum}).item();
     }
-    return nats / std::numbers::ln2 / static_cast<Real>(end - first);
+    return team::sum(nats) / std::numbers::ln2 / static_cast<Real>(end - first);
 }
 
 /// Characters that go on from a prompt, drawn from softmax(logits / temperature), or the likeliest at temperature 0.
@@ -179,8 +184,10 @@ int main(int argc, char** argv) {
     program.setting("--dropout", o.dropout, "Share of activations dropped in training")->check(between(0, 0.99));
     program.option("--sample", o.sample, "Characters to write after training")->check(between(0));
     program.option("--prompt", o.prompt, "What the sample goes on from; the first character of the text if not given");
+    program.flag("--shard", o.shard, "Under mpirun: spread what the optimizer remembers over the processes");
     o.run.add_to(program);
     program.option("--temperature", o.temperature, "Of the sample: near 0 the likeliest, above 1 the surprising")
         ->check(between(0));
-    return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
+    return team::run(argc, argv,
+                     [&] { return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); }); });
 }

@@ -24,7 +24,7 @@ struct Options {
     Index vocabulary = 0, max_characters = 100, test = 2000, beams = 1;
     Index steps = 0, batch = 64, warmup = 400, embed_dim = 128, heads = 4, layers = 2;
     Real minutes = 10, dropout = -1, label_smoothing = 0.1, lr_factor = 1;
-    bool characters = false, separate = false;
+    bool characters = false, separate = false, shard = false;
 };
 
 Corpus file_corpus(const Options& o, std::uint64_t seed) {
@@ -61,12 +61,13 @@ void train(Seq2Seq& model, const Batches& batches, std::vector<SequencePair> val
     run.parts.add("schedule", schedule);
     run.parts.add("average", average);
     run.resume();
+    Team team(model, optimizer, o.shard);
     while (run.next()) {
-        const Tensor loss = model.loss(batches.at(run.step() - 1), o.label_smoothing);
+        const Batch batch = team_part(batches.at(run.step() - 1));
         optimizer.zero_grad();
-        loss.backward();
+        const Real loss = team.backward(model.loss(batch, o.label_smoothing), num_targets(batch));
         clip_grad_norm(model.named_parameters(), 1);
-        run.record({{"loss", loss.item()}, {"lr", optimizer.lr()}});
+        run.record({{"loss", loss}, {"lr", optimizer.lr()}});
         optimizer.step();
         schedule.step();
         average.update();
@@ -169,7 +170,9 @@ int main(int argc, char** argv) {
     program.setting("--dropout", o.dropout, "Share of activations dropped; -1 for a fitting one")->check(between(-1, 0.99));
     program.setting("--label-smoothing", o.label_smoothing, "Probability spread over all tokens")->check(between(0, 0.99));
     program.setting("--separate", o.separate, "Embeddings and output with matrices of their own, not one for all");
+    program.flag("--shard", o.shard, "Under mpirun: spread what the optimizer remembers over the processes");
     o.run.add_to(program);
     program.option("--svg", o.svg, "Write the attention map to this SVG file")->check(writable_file());
-    return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); });
+    return team::run(argc, argv,
+                     [&] { return program.run(argc, argv, [&] { return run(o, static_cast<std::uint64_t>(program.seed)); }); });
 }

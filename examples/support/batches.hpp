@@ -1,10 +1,12 @@
 // Sequences as padded arrays for a Transformer, and back; and pairs of a task drawn with a Generator.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include <support/sequence.hpp>
 #include <support/sequence_tasks.hpp>
+#include <support/team.hpp>
 #include <tapehead/autograd/autograd.hpp>
 #include <tapehead/data/batches.hpp>
 
@@ -29,6 +31,20 @@ inline Batch make_batch(const std::vector<SequencePair>& pairs) {
     }
     const PadOptions padding{.pad_id = pad_id};
     return {pad_sequences(sources, padding), pad_sequences(inputs, padding).ids, pad_sequences(outputs, padding).ids};
+}
+
+/// The rows of a batch that are this process's.
+inline Batch team_part(const Batch& batch) {
+    const auto [begin, end] = team::part(std::ssize(batch.source.lengths));
+    const std::vector<Index> lengths(batch.source.lengths.begin() + begin, batch.source.lengths.begin() + end);
+    return {{team::part(batch.source.ids), lengths, batch.source.side},
+            team::part(batch.target_in),
+            team::part(batch.target_out)};
+}
+
+/// How many symbols of a batch are to be predicted.
+inline Real num_targets(const Batch& batch) {
+    return static_cast<Real>(std::ranges::count_if(batch.target_out, [](Id id) { return id != pad_id; }));
 }
 
 /// `count` pairs of a part of a task.

@@ -22,6 +22,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <support/interrupt.hpp>
+#include <support/team.hpp>
 #include <tapehead/autograd/random.hpp>
 #include <tapehead/autograd/threads.hpp>
 
@@ -123,7 +124,7 @@ public:
     /// Reads the command line, seeds the default random stream, sets the threads and calls `body`, which returns the status.
     ///
     /// Returns 2 with a hint for a command line that cannot be understood, 1 with the message of an exception, 130 where the user has
-    /// stopped it.
+    /// stopped it. On several processes (team.hpp) an exception goes on, to end them all.
     template <class Body>
     int run(int argc, char** argv, const Body& body) {
         try {
@@ -138,6 +139,7 @@ public:
             fmt::print(stderr, "{}: {}\n", app_.get_name(), stop.what());
             return 130;
         } catch (const std::exception& error) {
+            if (team::size() > 1) throw;
             std::fflush(stdout);
             fmt::print(stderr, "{}: error: {}\n", app_.get_name(), error.what());
             return 1;

@@ -76,31 +76,36 @@ void TrainingRun::resume() {
     fmt::print("Going on after step {} of '{}'.\n", step_, options_.resume);
 }
 
-Real TrainingRun::seconds() const { return seconds_ + std::chrono::duration<Real>(Clock::now() - start_).count(); }
+void TrainingRun::read_clock() {
+    const auto now = Clock::now();
+    seconds_ += team::of_first(std::chrono::duration<Real>(now - read_at_).count());
+    read_at_ = now;
+}
 
-Real TrainingRun::share_of_time() const { return plan_.minutes > 0 ? seconds() / (60 * plan_.minutes) : 0; }
+Real TrainingRun::share_of_time() const { return plan_.minutes > 0 ? seconds_ / (60 * plan_.minutes) : 0; }
 
 void TrainingRun::save() {
-    seconds_ = seconds();
-    start_ = Clock::now();
+    read_clock();
+    saved_ = step_;
+    if (!team::is_first()) return parts.collect();
     const std::string path = options_.file_in(options_.save);
     std::filesystem::create_directories(std::filesystem::absolute(path).parent_path());
     parts.save(path, options_.program->settings());
-    saved_ = step_;
 }
 
 bool TrainingRun::next() {
     if (!progress_) {
         interrupt_.emplace();
-        start_ = Clock::now();
-        log_.emplace(options_.log, plan_.title, step_);
+        read_at_ = Clock::now();
+        log_.emplace(team::is_first() ? options_.log : TrainingLogOptions(), plan_.title, step_);
         progress_.emplace(plan_.steps, ProgressOptions{.measure = plan_.measure,
                                                        .minutes = plan_.minutes * (1 - share_of_time()),
                                                        .first = step_});
     }
+    read_clock();
     const bool is_due = options_.checkpoint_every > 0 && step_ > 0 && step_ % options_.checkpoint_every == 0;
     if (is_due && step_ != saved_) save();
-    if (interrupt_->requested() || step_ >= plan_.steps || share_of_time() >= 1) return false;
+    if (team::any(interrupt_->requested()) || step_ >= plan_.steps || share_of_time() >= 1) return false;
     ++step_;
     return true;
 }
@@ -114,7 +119,7 @@ void TrainingRun::finish() {
     progress_->finish();
     if (!options_.save.empty() && step_ != saved_) save();
     log_->finish();
-    const bool is_interrupted = interrupt_->requested();
+    const bool is_interrupted = team::any(interrupt_->requested());
     interrupt_.reset();
     if (is_interrupted)
         throw Interrupted(fmt::format("stopped after step {} of {}; {}", step_, plan_.steps,

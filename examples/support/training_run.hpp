@@ -13,7 +13,8 @@
 //     }
 //     run.finish();
 //
-// A run that is resumed ends with the same bits as one that was never stopped, on the same number of threads and without a limit in minutes.
+// A run that is resumed ends with the same bits as one that was never stopped, on the same number of threads and processes, and without a
+// limit in minutes. Several processes (team.hpp) take its steps together: the first one shows, saves and has the clock.
 #pragma once
 
 #include <chrono>
@@ -73,13 +74,14 @@ public:
 
 private:
     void save();
-    tapehead::Real seconds() const;
+    /// Reads the clock, for all processes alike.
+    void read_clock();
 
     TrainingRunOptions options_;
     TrainingPlan plan_;
     tapehead::Index step_ = 0, saved_ = -1;  // the last that was begun, and saved
-    tapehead::Real seconds_ = 0;             // before start_
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    tapehead::Real seconds_ = 0;             // that the run has taken, when the clock was read
+    std::chrono::steady_clock::time_point read_at_ = std::chrono::steady_clock::now();
     std::optional<Progress> progress_;
     std::optional<TrainingLog> log_;
     std::optional<InterruptGuard> interrupt_;

@@ -10,16 +10,6 @@ namespace testing {
 /// All processes of the test program.
 const mpi::Communicator& processes();
 
-/// The part of n things that this process has, as even as n allows: [begin, end).
-struct Part {
-    Index begin, end;
-    Index size() const { return end - begin; }
-};
-inline Part own_part(Index n) {
-    const Index rank = processes().rank(), size = processes().size();
-    return {n * rank / size, n * (rank + 1) / size};
-}
-
 /// Whether a tensor has the same bits on all processes.
 inline bool is_same_everywhere(const Tensor& x) {
     const std::string own(reinterpret_cast<const char*>(x.data()), static_cast<std::size_t>(x.numel()) * sizeof(Scalar));

@@ -43,7 +43,7 @@ Ids ragged(std::uint64_t seed) {
     return ids;
 }
 
-Ids rows(const Ids& ids, Part part) { return Ids(xt::view(ids, xt::range(part.begin, part.end))); }
+Ids rows(const Ids& ids, mpi::Part part) { return Ids(xt::view(ids, xt::range(part.begin, part.end))); }
 
 Real count(const Ids& ids) {
     return static_cast<Real>(std::ranges::count_if(ids, [](Id id) { return id != 0; }));
@@ -85,7 +85,7 @@ TEST_CASE("fifty steps on parts of uneven batches give the weights of one proces
         Adam one(models.alone.named_parameters(), {.lr = 1e-3, .eps = 1e-3}),
             many(models.together.named_parameters(), {.lr = 1e-3, .eps = 1e-3});
         for (std::uint64_t step = 0; step < 50; ++step) {
-            const Ids all = ragged(step), own = rows(all, own_part(batch));
+            const Ids all = ragged(step), own = rows(all, mpi::part(processes(), batch));
             one.zero_grad();
             const Tensor loss = models.alone.loss(all, ignore);
             loss.backward();
@@ -102,10 +102,21 @@ TEST_CASE("fifty steps on parts of uneven batches give the weights of one proces
     }
 }
 
+TEST_CASE("parts are as even as they can be, and are all of it") {
+    for (const Index n : {0, 1, 7, 8, 100}) {
+        const auto [begin, end] = mpi::part(processes(), n);
+        CHECK(processes().sum(static_cast<Real>(end - begin)) == static_cast<Real>(n));
+        CHECK(processes().max(static_cast<Real>(end - begin)) + processes().max(static_cast<Real>(begin - end)) <= 1);
+        if (processes().is_first()) CHECK(begin == 0);
+        if (processes().rank() == processes().size() - 1) CHECK(end == n);
+    }
+    CHECK_THROWS_AS(mpi::part(processes(), -1), ValueError);
+}
+
 TEST_CASE("one step gives each parameter the gradient of the whole batch, added to what it has") {
     Pair models;
     mpi::DataParallel parallel(processes(), models.together, {.bucket_bytes = 100});
-    const Ids all = ragged(9), own = rows(all, own_part(batch));
+    const Ids all = ragged(9), own = rows(all, mpi::part(processes(), batch));
     for (int time = 1; time <= 2; ++time) {  // the second is added to the first
         models.alone.loss(all, ignore).backward();
         parallel.backward(models.together.loss(own, ignore), count(own));
@@ -122,7 +133,7 @@ TEST_CASE("micro-batches add up to the batch, whatever each of them weighs") {
     Pair models;
     mpi::DataParallel parallel(processes(), models.together);
     const Ids all = ragged(4);
-    const Part part = own_part(batch);
+    const mpi::Part part = mpi::part(processes(), batch);
     const Tensor loss = models.alone.loss(all, ignore);
     loss.backward();
     for (Index row = part.begin; row < part.end - 1; ++row) {
@@ -183,7 +194,7 @@ TEST_CASE("hooks have their word before gradients are exchanged") {
 TEST_CASE("segments that are computed again give what they give without") {
     Pair models;
     mpi::DataParallel parallel(processes(), models.together, {.bucket_bytes = 64});
-    const Ids all = ragged(2), own = rows(all, own_part(batch));
+    const Ids all = ragged(2), own = rows(all, mpi::part(processes(), batch));
     models.alone.loss(all, ignore).backward();
     const Tensor loss = checkpoint([&](const Tensor& one) { return models.together.loss(own, ignore) * one; }, ones({}));
     parallel.backward(loss, count(own));
