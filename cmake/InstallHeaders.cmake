@@ -1,8 +1,8 @@
-# Installs tapehead.hpp and the tests for other people's layers from the folder `source` into the folder `destination`, and every header
+# Installs tapehead.hpp, the tests for other people's layers and what is in `more` from the folder `source` into the folder `destination`, and every header
 # that they lead to.
 
 cmake_policy(VERSION 3.22)
-set(queue tapehead.hpp testing/catch2.hpp)
+set(queue tapehead.hpp testing/catch2.hpp ${more})
 set(seen "")
 while(queue)
   list(POP_FRONT queue header)

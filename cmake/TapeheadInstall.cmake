@@ -13,6 +13,10 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapehead)
 
 install(TARGETS tapehead tapehead_f64 EXPORT tapehead INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT tapehead NAMESPACE tapehead:: FILE tapeheadTargets.cmake DESTINATION ${package_dir})
+if(TARGET tapehead_mpi)  # apart, so that who does not ask for it needs no MPI
+  install(TARGETS tapehead_mpi tapehead_mpi_f64 EXPORT tapehead_mpi INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT tapehead_mpi NAMESPACE tapehead:: FILE tapeheadMpiTargets.cmake DESTINATION ${package_dir})
+endif()
 
 get_target_property(type tapehead TYPE)
 set(TAPEHEAD_IS_STATIC OFF)
@@ -27,6 +31,9 @@ install(FILES ${PROJECT_BINARY_DIR}/tapeheadConfig.cmake ${PROJECT_BINARY_DIR}/t
 
 # The headers that users include and those that these lead to, found when they are installed. The others are the library's own.
 install(CODE "set(source \"${PROJECT_SOURCE_DIR}\")\nset(destination \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}/tapehead\")")
+if(TARGET tapehead_mpi)
+  install(CODE "set(more distributed/distributed.hpp)")
+endif()
 install(SCRIPT cmake/InstallHeaders.cmake)
 
 # For pkg-config. A program that links the static library links what that uses, without having to say --static.
@@ -76,5 +83,5 @@ set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
 math(EXPR next_fmt "${fmt_VERSION_MAJOR} + 1")
 string(CONCAT CPACK_DEBIAN_PACKAGE_DEPENDS "libxtensor-dev (>= ${xtensor_VERSION}), libopenblas-openmp-dev, libzip-dev, libpcre2-dev, "
   "libfmt-dev (>= ${fmt_VERSION_MAJOR}), libfmt-dev (<< ${next_fmt}~), g++ | c++-compiler")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake (>= 3.22), pkgconf, catch2")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake (>= 3.22), pkgconf, catch2, libopenmpi-dev")
 include(CPack)

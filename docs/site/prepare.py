@@ -16,9 +16,9 @@ import markdown
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = {"build", "node_modules", "tests"}
-ROOMS = ["autograd", "layers", "optim", "data", "io", "study", "testing"]
+ROOMS = ["autograd", "layers", "optim", "data", "io", "study", "testing", "distributed"]
 FOLDERS = {"autograd/ops": "Operations, one function each, in files by family."}
-GUIDES = ["install", "tutorial", "attention", "xtensor", "extending", "files", "pytorch", "migration", "reliability", "performance", "architecture"]
+GUIDES = ["install", "tutorial", "attention", "xtensor", "extending", "files", "pytorch", "migration", "distributed", "reliability", "performance", "architecture"]
 
 
 def files(folder, *suffixes):
