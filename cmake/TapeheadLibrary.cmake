@@ -99,7 +99,16 @@ function(tapehead_add_library name scalar)
   endif()
 endfunction()
 
-# How the sources of a library are compiled. Position-independent in a static one too: it may end up in a user's shared library.
+# Position-independent in a static library too: it may end up in a user's shared one.
+function(tapehead_compile_for_others name)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  # Places of operations (`Place` in autograd/node.hpp) read tapehead/autograd/ops/matmul.cpp, wherever the library was built.
+  target_compile_options(${name} PRIVATE
+    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}=tapehead -fmacro-prefix-map=${TAPEHEAD_INCLUDE}/tapehead=tapehead
+    $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)  # clang's default: functions are inlined within a source
+endfunction()
+
+# How the sources of a library are compiled.
 function(tapehead_compile name scalar)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # set off by std::string inside xtensor's printing (GCC bug 105651)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/autograd/tensor.cpp PROPERTIES COMPILE_OPTIONS -Wno-stringop-overflow)
@@ -113,11 +122,7 @@ function(tapehead_compile name scalar)
     list(FILTER fuzzed INCLUDE REGEX "/((io|data)/[^/]+|optim/optimizer|layers/module|autograd/shape|ops/(einsum|indexing|shaping))[.]cpp$")
     set_source_files_properties(${fuzzed} PROPERTIES COMPILE_OPTIONS "${TAPEHEAD_FUZZ_COVERAGE}")
   endif()
-  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  # Places of operations (`Place` in autograd/node.hpp) read tapehead/autograd/ops/matmul.cpp, wherever the library was built.
-  target_compile_options(${name} PRIVATE
-    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}=tapehead -fmacro-prefix-map=${TAPEHEAD_INCLUDE}/tapehead=tapehead
-    $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)  # clang's default: functions are inlined within a source
+  tapehead_compile_for_others(${name})
   target_include_directories(${name} SYSTEM
     PRIVATE ${TAPEHEAD_RANDOM123_INCLUDE} ${TAPEHEAD_XTENSOR_BLAS_INCLUDE} ${TAPEHEAD_CBLAS_INCLUDE} ${TAPEHEAD_ZIP_INCLUDE}
     ${TAPEHEAD_PCRE2_INCLUDE})

@@ -13,10 +13,11 @@ file(GLOB TAPEHEAD_MPI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/distribut
 function(tapehead_add_mpi_library name library)
   tapehead_add_sources(tapehead_${name} ${TAPEHEAD_MPI_SOURCES})
   add_library(tapehead::${name} ALIAS tapehead_${name})
-  set_target_properties(tapehead_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+  set_target_properties(tapehead_${name} PROPERTIES EXPORT_NAME ${name}
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_link_libraries(tapehead_${name} PUBLIC tapehead::${library} MPI::MPI_CXX
     PRIVATE $<BUILD_INTERFACE:fmt::fmt> $<INSTALL_INTERFACE:fmt::fmt> $<BUILD_INTERFACE:tapehead_warnings>)
+  tapehead_compile_for_others(tapehead_${name})
   target_precompile_headers(tapehead_${name} PRIVATE
     ${PROJECT_SOURCE_DIR}/autograd/tape.hpp ${PROJECT_SOURCE_DIR}/autograd/check.hpp)
 endfunction()
