@@ -21,6 +21,7 @@ void Profiler::settle() {
 
 void Profiler::clear() {
     events_.clear();
+    notes_.clear();
     open_.clear();
     scope_of_node_.clear();
     settle();
@@ -111,26 +112,47 @@ Profile Profiler::by_layer() const {
     return profile;
 }
 
+void Profiler::note(const std::string& track, const std::string& name, Clock::time_point start, Clock::time_point end) {
+    notes_.push_back({track, name, start, end});
+}
+
 void Profiler::write_trace(const std::string& path) const {
     using Microseconds = std::chrono::duration<Real, std::micro>;
-    nlohmann::json events = nlohmann::json::array();
+    nlohmann::json lines = nlohmann::json::array();
     const Clock::time_point zero = events_.empty() ? Clock::time_point() : events_.front().start;
+    const auto add_line = [&](const std::string& name, const char* category, Clock::time_point start, Clock::time_point end,
+                              std::size_t track) -> nlohmann::json& {
+        return lines.emplace_back(nlohmann::json{{"name", name},
+                                                 {"cat", category},
+                                                 {"ph", "X"},
+                                                 {"ts", Microseconds(start - zero).count()},
+                                                 {"dur", Microseconds(end - start).count()},
+                                                 {"pid", 1},
+                                                 {"tid", track}});
+    };
     static constexpr const char* kinds[] = {"forward", "backward", "update", "scope"};
     for (const Event& event : events_) {
         const bool is_root = event.kind == Kind::scope && event.name.empty();
-        nlohmann::json line{{"name", is_root ? scopes()[0].type : event.name},
-                            {"cat", kinds[static_cast<int>(event.kind)]},
-                            {"ph", "X"},
-                            {"ts", Microseconds(event.start - zero).count()},
-                            {"dur", Microseconds(event.end - event.start).count()},
-                            {"pid", 1},
-                            {"tid", 1}};
+        nlohmann::json& line =
+            add_line(is_root ? scopes()[0].type : event.name, kinds[static_cast<int>(event.kind)], event.start, event.end, 1);
         line["args"]["scope"] = scopes()[event.scope].name;
         if (event.kind != Kind::scope) line["args"]["shape"] = to_string(event.shape);
         if (event.kind == Kind::forward) line["args"]["bytes"] = event.bytes;
-        events.push_back(std::move(line));
     }
-    write_file(path, nlohmann::json{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}}.dump());
+    std::vector<std::string> tracks;
+    for (const Note& note : notes_) {
+        auto track = std::ranges::find(tracks, note.track);
+        if (track == tracks.end()) {
+            track = tracks.insert(tracks.end(), note.track);
+            lines.push_back({{"name", "thread_name"},
+                             {"ph", "M"},
+                             {"pid", 1},
+                             {"tid", tracks.size() + 1},
+                             {"args", {{"name", note.track}}}});
+        }
+        add_line(note.name, "note", note.start, note.end, static_cast<std::size_t>(track - tracks.begin()) + 2);
+    }
+    write_file(path, nlohmann::json{{"traceEvents", std::move(lines)}, {"displayTimeUnit", "ns"}}.dump());
 }
 
 std::ostream& operator<<(std::ostream& out, const Profile& profile) {

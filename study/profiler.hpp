@@ -45,6 +45,9 @@ public:
     Profile by_operation() const;
     /// In the order of their first entry; a layer's figures include those of the layers inside it.
     Profile by_layer() const;
+    /// Puts beside the operations what the program has timed itself, such as exchanges between processes, on a track of its own.
+    void note(const std::string& track, const std::string& name, std::chrono::steady_clock::time_point start,
+              std::chrono::steady_clock::time_point end);
     /// Writes all events in the trace event format. Throws FileError.
     void write_trace(const std::string& path) const;
     void clear();  ///< forgets what was measured
@@ -67,11 +70,16 @@ private:
         std::int64_t bytes;
         Shape shape;
     };
+    struct Note {
+        std::string track, name;
+        Clock::time_point start, end;
+    };
     static void add(ProfileRow& row, const Event& event);
     /// From now on nothing has happened: what an observer did is not measured.
     void settle();
 
     std::vector<Event> events_;
+    std::vector<Note> notes_;
     std::vector<std::size_t> open_;  // scopes entered, as indices into events_
     std::map<std::uint64_t, std::size_t> scope_of_node_;
     Clock::time_point last_event_;

@@ -1,6 +1,7 @@
 """Builds programs of the C++ blocks of a page in Markdown, and compares what they print with what the page says.
 
-A block with a `main` of its own is a program, and so is one with tests of Catch2; one that includes libtorch is only compiled. The other blocks of the page are the body of one program, in their order, so that later
+A block with a `main` of its own is a program, and so is one with tests of Catch2; one that includes libtorch is only compiled, and one on MPI
+runs on one process. The other blocks of the page are the body of one program, in their order, so that later
 ones go on with the variables of earlier ones; what they include stands at its head. A block of text right after a block of C++ is what
 that block prints.
 """
@@ -16,7 +17,7 @@ import tempfile
 
 SEPARATOR = "\f"  # printed after each block of a shared program
 INCLUDE = re.compile(r"^#include .*$", re.MULTILINE)
-KINDS = {"libtorch": "#include <torch/", "tests": "TEST_CASE(", "program": "int main("}  # what each is known by
+KINDS = {"mpi": "#include <tapehead/distributed/", "libtorch": "#include <torch/", "tests": "TEST_CASE(", "program": "int main("}  # what each is known by
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -43,6 +43,20 @@ TEST_CASE("the fused norms agree with their written-out twins") {
     check_close(rms_norm(x, {7}), rms_norm_composite(x, {7}, {}, 1e-5), is_f64 ? 1e-12 : 1e-5);
 }
 
+TEST_CASE("the gradients of the fused norms agree with those of their twins in rows of every width") {
+    for (const Index width : {1, 511, 513, 1500}) {  // weights are summed in strips of 512 columns
+        INFO("width " << width);
+        const Tensor x = leaf(numbers({40, width})), w = leaf(numbers({width}, 2)), b = leaf(numbers({width}, 3));
+        const Tensor dy = numbers({40, width}, 4);
+        const auto check_same = [&](const Tensor& fused, const Tensor& composite, const std::vector<Tensor>& inputs) {
+            const auto actual = grad(fused, inputs, {.seed = dy}), expected = grad(composite, inputs, {.seed = dy});
+            for (std::size_t i = 0; i < inputs.size(); ++i) check_close(actual[i], expected[i], is_f64 ? 1e-10 : 1e-4);
+        };
+        check_same(layer_norm(x, {width}, w, b, 0.1), layer_norm_composite(x, {width}, w, b, 0.1), {x, w, b});
+        check_same(rms_norm(x, {width}, w, 0.1), rms_norm_composite(x, {width}, w, 0.1), {x, w});
+    }
+}
+
 TEST_CASE("norms refuse a shape that is not that of the last axes") {
     const Tensor x = zeros({2, 3});
     CHECK_THROWS_AS(layer_norm(x, {2}), ShapeError);

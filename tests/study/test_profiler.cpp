@@ -87,6 +87,29 @@ TEST_CASE("profiler: prints tables and writes a trace with an event for each ope
     CHECK_THROWS_AS(profiler.write_trace("/nowhere/trace.json"), FileError);
 }
 
+TEST_CASE("profiler: what a program has timed itself stands in the trace on tracks of its own") {
+    study::Profiler profiler;
+    const auto start = std::chrono::steady_clock::now();
+    static_cast<void>(exp(zeros({3})));
+    for (const char* track : {"exchanges", "disk", "exchanges"})
+        profiler.note(track, "a note", start, start + std::chrono::microseconds(5));
+    profiler.write_trace(scratch("notes.json"));
+    std::map<std::string, Index> tracks;
+    std::vector<Index> noted;
+    const auto trace = nlohmann::json::parse(read_file(scratch("notes.json")));
+    for (const auto& event : trace["traceEvents"]) {
+        if (event["ph"] == "M") tracks[event["args"]["name"].get<std::string>()] = event["tid"].get<Index>();
+        if (event["name"] != "a note") continue;
+        noted.push_back(event["tid"].get<Index>());
+        CHECK_THAT(event["dur"].get<double>(), is_close(5));
+    }
+    CHECK(tracks == std::map<std::string, Index>{{"exchanges", 2}, {"disk", 3}});
+    CHECK(noted == std::vector<Index>{2, 3, 2});
+    profiler.clear();
+    profiler.write_trace(scratch("notes.json"));
+    CHECK(nlohmann::json::parse(read_file(scratch("notes.json")))["traceEvents"].empty());
+}
+
 TEST_CASE("gradient flow: norms of values, gradients and updates") {
     Linear layer(2, 1);
     layer.weight.detach().copy_(Tensor{{3, 4}});
