@@ -85,8 +85,9 @@ def main():
     for name, count, more in [("1 x 1", 1, []), ("1 x 2", 1, ["--threads", 2]), ("2 x 1", 2, []), ("2 x 1, sharded", 2, ["--shard"]),
                               ("4 x 1", 4, []), ("4 x 1, sharded", 4, ["--shard"])]:
         print(f"measuring {name}", flush=True)
-        batch = ["--batch", 16] if name == "1 x 2" else []  # as many sequences as two processes have
-        runs[name] = measure(options, count, *options.arguments, *more, *batch)
+        if name == "1 x 2":  # as many sequences as two processes have
+            more = [*more, "--batch", 2 * runs["1 x 1"]["batch"]]
+        runs[name] = measure(options, count, *options.arguments, *more)
     print_checks(options, runs)
     alone = runs["1 x 1"]
     print(f"\nForecast, {alone['batch']} sequences on each machine of one core, {alone['weight_bytes'] / 1e6:.1f} MB of weights:")

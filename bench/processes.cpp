@@ -9,10 +9,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <xtensor/xview.hpp>
 #include <tapehead/autograd/threads.hpp>
 #include <tapehead/distributed/distributed.hpp>
 #include <tapehead/tapehead.hpp>
+#include <xtensor/xview.hpp>
 
 namespace {
 
@@ -20,7 +20,8 @@ using namespace tapehead;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-    Index batch = 8, context = 64, embed_dim = 128, heads = 4, layers = 4, vocabulary = 512, steps = 20, bucket_bytes = Index{1} << 20;
+    Index batch = 8, context = 64, embed_dim = 128, heads = 4, layers = 4, vocabulary = 512, steps = 20,
+          bucket_bytes = Index{1} << 20;
     int threads = 1;
     bool shard = false;
     std::string trace;
@@ -81,8 +82,12 @@ double time_of_sum(const mpi::Communicator& processes, Index n) {
 class Training {
 public:
     Training(const mpi::Communicator& processes, const Options& o)
-        : o_(o), processes_(processes), model_(o), parallel_(processes, model_, {.bucket_bytes = o.bucket_bytes}),
-          optimizer_(model_.named_parameters()), ids_(randint(0, o.vocabulary, {o.batch, o.context})) {
+        : o_(o),
+          processes_(processes),
+          model_(o),
+          parallel_(processes, model_, {.bucket_bytes = o.bucket_bytes}),
+          optimizer_(model_.named_parameters()),
+          ids_(randint(0, o.vocabulary, {o.batch, o.context})) {
         if (o.shard) mpi::shard(processes, optimizer_);
     }
 
@@ -97,7 +102,9 @@ public:
         optimizer_.step();
         const auto end = Clock::now();
         const auto& exchanges = parallel_.exchanges();
-        Step times{seconds(start, swept), seconds(swept, exchanges[0].waited), seconds(swept, summed), seconds(summed, end), seconds(start, end), {}};
+        Step times{seconds(start, swept),  seconds(swept, exchanges[0].waited),
+                   seconds(swept, summed), seconds(summed, end),
+                   seconds(start, end),    {}};
         for (const auto& exchange : exchanges) times.ready.push_back(seconds(swept, exchange.started));
         return times;
     }
@@ -108,7 +115,7 @@ public:
         for (const mpi::ExchangeTime& e : parallel_.exchanges()) {
             const std::string name = fmt::format("{} KB", e.bytes / 1000);
             profiler.note("sums over the processes", name, e.started, e.ended);
-            profiler.note("waited for", name, e.waited, e.ended);
+            if (e.ended > e.waited) profiler.note("waited for", name, e.waited, e.ended);
         }
         if (processes_.is_first()) profiler.write_trace(o_.trace);
     }
@@ -158,11 +165,13 @@ int run(const mpi::Communicator& processes, const Options& o) {
     const double sum_of_one = time_of_sum(processes, 1), sum_of_large = time_of_sum(processes, large);
     if (!o.trace.empty()) training.trace();
     if (processes.is_first())
-        fmt::print(R"({{"processes":{},"threads":{},"batch":{},"forward":{},"sweep":{},"last_sum":{},"update":{},"step":{},"buckets":[{}],)"
-                   R"("ready":[{}],"weight_bytes":{},"state_bytes":{},"peak_bytes":{},"sum_of_one":{},"sum_of_large":{},"large_bytes":{}}})"
-                   "\n",
-                   processes.size(), o.threads, o.batch, forward, sweep, last_sum, update, whole, fmt::join(bytes, ","),
-                   fmt::join(ready, ","), training.weight_bytes(), state, most, sum_of_one, sum_of_large, large * static_cast<Index>(sizeof(Scalar)));
+        fmt::print(
+            R"({{"processes":{},"threads":{},"batch":{},"forward":{},"sweep":{},"last_sum":{},"update":{},"step":{},"buckets":[{}],)"
+            R"("ready":[{}],"weight_bytes":{},"state_bytes":{},"peak_bytes":{},"sum_of_one":{},"sum_of_large":{},"large_bytes":{}}})"
+            "\n",
+            processes.size(), o.threads, o.batch, forward, sweep, last_sum, update, whole, fmt::join(bytes, ","),
+            fmt::join(ready, ","), training.weight_bytes(), state, most, sum_of_one, sum_of_large,
+            large * static_cast<Index>(sizeof(Scalar)));
     return 0;
 }
 
@@ -170,6 +179,7 @@ int run(const mpi::Communicator& processes, const Options& o) {
 
 int main(int argc, char** argv) {
     CLI::App app("Times a training step on the processes that mpirun starts.", "processes");
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     Options o;
     app.add_option("--batch", o.batch, "Sequences in a step, on each process")->capture_default_str();
     app.add_option("--context", o.context, "Their length")->capture_default_str();

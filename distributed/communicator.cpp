@@ -152,6 +152,7 @@ Real Communicator::max(Real x) const {
 
 std::vector<std::string> Communicator::gather(const std::string& text) const {
     std::vector<std::string> texts;
+    texts.reserve(static_cast<std::size_t>(size_));
     for (int root = 0; root < size_; ++root) texts.push_back(broadcast(text, root));
     return texts;
 }

@@ -27,8 +27,8 @@ public:
     Request() = default;  ///< none: has ended
     /// Takes over what MPI has started.
     explicit Request(MPI_Request started) : request_(started) {}
-    Request(Request&& other) noexcept;
-    Request& operator=(Request&& other) noexcept;
+    Request(Request&& other) noexcept;             ///< takes it over
+    Request& operator=(Request&& other) noexcept;  ///< takes it over, and gives its own away
     ~Request();  ///< waits, but not where an exception is on its way: who throws is not waited for
 
     /// Lets MPI work on it; returns whether it has ended. Throws CommunicationError.

@@ -68,7 +68,7 @@ public:
     }
 
     void on_pull(const PullEvent& event) override {
-        for (std::size_t b = 0; b < owner_.next_; ++b) owner_.buckets_[b].request.test();  // MPI works only while it is called
+        owner_.progress();
         if (!users_.contains(event.node.id)) return;
         const auto inputs = event.node.inputs();
         for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -183,6 +183,12 @@ void DataParallel::start_next() {
     bucket.request = processes_.start_sum(bucket.values.raw(), n);
 }
 
+/// Lets MPI work on the exchanges, as it does only while it is called.
+void DataParallel::progress() {
+    for (std::size_t b = 0; b < next_; ++b)
+        if (exchanges_[b].ended == Clock::time_point() && buckets_[b].request.test()) exchanges_[b].ended = Clock::now();
+}
+
 /// Waits for the sums, and makes them the gradients; those of before are added to.
 void DataParallel::finish(const std::vector<Tensor>& before) {
     while (next_ < buckets_.size()) start_next();
@@ -190,7 +196,7 @@ void DataParallel::finish(const std::vector<Tensor>& before) {
         Bucket& bucket = buckets_[b];
         exchanges_[b].waited = Clock::now();
         bucket.request.wait();
-        exchanges_[b].ended = Clock::now();
+        if (exchanges_[b].ended == Clock::time_point()) exchanges_[b].ended = Clock::now();
         for (const std::size_t p : bucket.parameters) {
             Parameter& parameter = parameters_[p];
             Tensor sum = before[p];

@@ -21,7 +21,7 @@ struct ExchangeTime {
     Index bytes;                                    ///< of gradients in it
     std::chrono::steady_clock::time_point started;  ///< when its last gradient was known
     std::chrono::steady_clock::time_point waited;   ///< when the sweep was over, and it was waited for
-    std::chrono::steady_clock::time_point ended;    ///< when its sums were there
+    std::chrono::steady_clock::time_point ended;    ///< when its sums were seen to be there, which may be before
 };
 
 /// Trains one model on several processes as if it were one: each has its part of a batch, and all have the same gradients.
@@ -80,6 +80,7 @@ private:
     void add(std::size_t parameter, const Tensor& gradient, Real factor = 1);
     void know(std::size_t parameter);
     void start_next();
+    void progress();
     void finish(const std::vector<Tensor>& before);
 
     Communicator processes_;

@@ -97,8 +97,8 @@ struct UpdateSharing {
     virtual bool is_own(std::size_t parameter) const = 0;
     /// What belongs to a parameter: itself, or what is remembered for it.
     struct Shared {
-        std::size_t parameter;
-        Tensor tensor;
+        std::size_t parameter;  ///< its number among those of the optimizer
+        Tensor tensor;          ///< with the values of this process
     };
     /// Gives each tensor the values that it has where its parameter is updated.
     virtual void share(std::vector<Shared> tensors) = 0;

@@ -44,12 +44,13 @@ team::Part team::part(Index n) {
 }
 
 struct Team::Exchange {
+    explicit Exchange(Module& model) : parallel(*processes, model) {}
     mpi::DataParallel parallel;
 };
 
 Team::Team(Module& model, Optimizer& optimizer, bool shards) {
     if (!processes) return;
-    exchange_.reset(new Exchange{{*processes, model}});
+    exchange_ = std::make_unique<Exchange>(model);
     if (shards) mpi::shard(*processes, optimizer);
 }
 
