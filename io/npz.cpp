@@ -54,8 +54,9 @@ std::string archive_of(const std::vector<std::pair<std::string, std::string>>& f
     zip_source_keep(memory.get());
     Archive archive = open_archive(Source(memory.get()), ZIP_CREATE | ZIP_TRUNCATE, "save_npz", path);
     const auto require = [&](bool worked) {
-        check<FileError>(worked, "save_npz: expected an archive that can be made, got '{}': {}", path,
-                         zip_strerror(archive.get()));
+        if (worked) return;  // and then the archive may be gone, with its error
+        throw FileError(
+            fmt::format("save_npz: expected an archive that can be made, got '{}': {}", path, zip_strerror(archive.get())));
     };
     constexpr zip_uint16_t midnight = 0, first_of_january_1980 = 0x21;  // one time for all, as NumPy
     for (const auto& [name, bytes] : files) {

@@ -139,6 +139,16 @@ TEST_CASE("a reordered cache goes on as if its rows had always been those") {
     const Tensor chosen = index_select(x, 0, rows);
     check_close(encoder.forward(slice(chosen, 1, 4, 5), caches), slice(encoder(chosen, AttentionMask::causal()), 1, 4, 5));
     CHECK_THROWS_AS(reorder(caches, Ids{4}), IndexError);
+
+    TransformerDecoder decoder(small(true));
+    decoder.eval();
+    const Tensor memory = numbers({3, 4, E}, 2);
+    auto state = decoder.make_cache(memory, 5);
+    decoder.forward(slice(x, 1, 0, 4), state);
+    reorder(state, rows);
+    check_close(decoder.forward(slice(chosen, 1, 4, 5), state),
+                slice(decoder(chosen, index_select(memory, 0, rows), AttentionMask::causal()), 1, 4, 5));
+    CHECK_THROWS_AS(reorder(state, Ids{4}), IndexError);
 }
 
 TEST_CASE("a truncated cache goes on from there") {

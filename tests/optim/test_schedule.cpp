@@ -151,6 +151,7 @@ TEST_CASE("Schedules refuse arguments out of range and leave the rate alone") {
     CHECK_THROWS_AS(Schedule::cosine(optimizer, {.warmup = 5, .total = 5}), ValueError);
     CHECK_THROWS_AS(Schedule::cosine(optimizer, {.total = 5, .min_ratio = 2}), ValueError);
     CHECK_THROWS_AS(Schedule::noam(optimizer, 0), ValueError);
+    CHECK_NOTHROW(Schedule::noam(optimizer, 1));
     CHECK_THROWS_AS(Schedule::noam(optimizer, 8, {.warmup = 0}), ValueError);
     CHECK_THROWS_AS(Schedule::one_cycle(optimizer, {.max_lr = 1, .total_steps = 0}), ValueError);
     CHECK_THROWS_AS(Schedule::one_cycle(optimizer, {.max_lr = 1, .total_steps = 5, .pct_start = 2}), ValueError);
