@@ -196,6 +196,7 @@ def main():
     parser.add_argument("--count", type=int, default=100, help="mutants to count (default 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice (default 1)")
     parser.add_argument("--allowed", type=int, default=5, help="survivors for each 100 that are no failure (default 5)")
+    parser.add_argument("--resume", action="store_true", help="take from the last run with this seed what was noticed in it")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/mutation", help="to work in (default build/mutation)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers side by side (default: one a core)")
     options = parser.parse_args()
@@ -207,16 +208,21 @@ def main():
     places = candidates(tree.source)
     for kind in places.values():
         chooser.shuffle(kind)
-    known = equivalents()
+    known, file = equivalents(), options.folder / f"results_{options.seed}.json"
+    before_this = json.loads(file.read_text()) if options.resume and file.exists() else []
+    noticed = {(r["place"], r["before"], r["after"]): (r["outcome"], r["why"]) for r in before_this if r["outcome"] != "survived"}
     results, counted, start = [], 0, time.monotonic()
     while counted < options.count and all(places.values()):
         kind = ("sign", "index", "constant")[counted % 3]
         place = places[kind].pop()
         where, before, after = describe(tree, place)
         is_known = (where.rpartition(":")[0], before, after) in known
-        outcome, why = ("equal", "") if is_known else try_mutant(tree, place, digest, limits)
+        if is_known:
+            outcome, why = "equal", ""
+        else:
+            outcome, why = noticed.get((where, before, after)) or try_mutant(tree, place, digest, limits)
         results.append({"kind": kind, "place": where, "before": before, "after": after, "outcome": outcome, "why": why})
-        (options.folder / f"results_{options.seed}.json").write_text(json.dumps(results, indent=1))
+        file.write_text(json.dumps(results, indent=1))
         counted += outcome in ("killed", "survived")
         minutes = (time.monotonic() - start) / 60
         print(f"[{counted}/{options.count}, {minutes:.0f} min] {outcome} {where}: {after}" + (f"  ({why})" if why else ""), flush=True)
