@@ -88,15 +88,17 @@ class Tree:
 
     def __init__(self, folder, jobs):
         self.source, self.build, self.jobs = folder / "source", folder / "build", jobs
-        if self.source.exists():
-            shutil.rmtree(self.source)
-        self.source.mkdir(parents=True)
-        files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-        for name in filter(None, files.decode().split("\0")):
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+        names = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
+        for old in [path for path in self.source.rglob("*") if path.is_file()]:
+            if str(old.relative_to(self.source)) not in names:
+                old.unlink()
+        for name in names:  # one that is as it was keeps its time, so that what was built of it is not built again
             target = self.source / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if (ROOT / name).is_file():
-                shutil.copy2(ROOT / name, target)
+            if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
+                shutil.copyfile(ROOT / name, target)
+                target.chmod((ROOT / name).stat().st_mode)
         subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
                         "-DTAPEHEAD_TESTS=ON", "-DTAPEHEAD_EXAMPLES=OFF", "-DTAPEHEAD_BENCH=OFF"], check=True,
                        stdout=subprocess.DEVNULL)
