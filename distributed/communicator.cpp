@@ -76,7 +76,7 @@ void Request::wait() { require("Request.wait", MPI_Wait(&request_, MPI_STATUS_IG
 Communicator::Communicator(MPI_Comm owned)
     : handle_(new MPI_Comm(owned), [](const MPI_Comm* comm) {
           MPI_Comm own = *comm;
-          if (is_running()) MPI_Comm_free(&own);
+          if (is_running() && std::uncaught_exceptions() == 0) MPI_Comm_free(&own);  // which may wait for the others
           delete comm;
       }) {
     MPI_Comm_set_errhandler(owned, MPI_ERRORS_RETURN);
@@ -92,6 +92,7 @@ Communicator Communicator::world() {
 }
 
 Communicator Communicator::split(int color) const {
+    check<ValueError>(color >= 0, "Communicator.split: expected a color of at least 0, got {}", color);
     MPI_Comm part = MPI_COMM_NULL;
     require("Communicator.split", MPI_Comm_split(handle(), color, rank_, &part));
     return Communicator(part);

@@ -51,7 +51,7 @@ public:
     bool is_first() const { return rank_ == 0; }  ///< whether this is process 0, the one that prints and saves
     MPI_Comm handle() const { return *handle_; }  ///< for exchanges of your own
 
-    /// The group of those that give the same color, in the same order.
+    /// The group of those that give the same color, in the same order. Throws ValueError for a negative one.
     Communicator split(int color) const;
 
     /// Returns when all have called it.
@@ -101,7 +101,7 @@ bool is_launched();
 ///         return mpi::run(argc, argv, [&](const mpi::Communicator& processes) { ...; return 0; });
 ///     }
 ///
-/// MPI begins before the body and ends after it. Where an exception leaves the body, on any of the processes, all of them end with status
+/// MPI begins before the body and ends after it: the body must return on all processes or throw on one. Where an exception leaves the body, on any of the processes, all of them end with status
 /// 1, and stderr says which one it was, on which machine, and why: none waits for one that has gone.
 int run(int& argc, char**& argv, const std::function<int(const Communicator& processes)>& body);
 

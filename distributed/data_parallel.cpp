@@ -60,11 +60,13 @@ bool has_hooks(const Tensor& parameter) {
 /// Sees a sweep pass, and which gradients it will add nothing more to.
 class DataParallel::Watch final : public Observer {
 public:
-    Watch(DataParallel& owner, const Tensor& loss) : owner_(owner), left_(owner.parameters_.size()) {
+    /// `counts`: whether what passes is added to the buckets.
+    Watch(DataParallel& owner, const Tensor& loss, bool counts)
+        : owner_(owner), counts_(counts), left_(owner.parameters_.size()) {
         for (std::size_t p = 0; p < owner.parameters_.size(); ++p)
             if (const Tensor& tensor = owner.parameters_[p].tensor; !has_hooks(tensor) && tensor.node() != loss.node())
                 numbers_[tensor.node().get()] = p;
-        if (loss.requires_grad()) count_uses(loss.node().get());
+        count_uses(loss.node().get());
     }
 
     void on_pull(const PullEvent& event) override {
@@ -74,7 +76,7 @@ public:
         for (std::size_t i = 0; i < inputs.size(); ++i) {
             const auto found = numbers_.find(inputs[i].get());
             if (found == numbers_.end()) continue;
-            if (event.dx[i]) owner_.add(found->second, event.dx[i]);
+            if (event.dx[i] && counts_) owner_.add(found->second, event.dx[i]);
             if (--left_[found->second] == 0) owner_.know(found->second);
         }
     }
@@ -102,6 +104,7 @@ private:
     }
 
     DataParallel& owner_;
+    bool counts_;
     std::unordered_map<const Node*, std::size_t> numbers_;  // of the parameters that may be known before the end
     std::vector<Index> left_;                               // uses that the sweep has not passed
     std::unordered_set<std::uint64_t> users_;               // nodes that have a parameter as an input
@@ -111,10 +114,11 @@ DataParallel::DataParallel(const Communicator& processes, Module& model, const D
     : processes_(processes.split(0)) {  // its own exchanges, apart from those of rules
     check<ValueError>(options.bucket_bytes >= 1, "DataParallel: expected bucket_bytes of at least 1, got {}",
                       options.bucket_bytes);
-    const NamedTensors tensors = tensors_of(model);
-    check_same_models(processes_, tensors);
+    tensors_ = tensors_of(model);
+    check_same_models(processes_, tensors_);
+    for (const NamedTensor& named : tensors_) require_grad_.push_back(named.tensor.requires_grad());
     const no_grad off;
-    for (NamedTensor named : tensors) processes_.broadcast(named.tensor);
+    for (NamedTensor& named : tensors_) processes_.broadcast(named.tensor);
     separate_random_stream(processes_);
     for (const NamedTensor& named : model.named_parameters()) parameters_.push_back({named.tensor, 0, 0, 0});
     fill_buckets(options.bucket_bytes);
@@ -138,6 +142,21 @@ void DataParallel::fill_buckets(Index bucket_bytes) {
         for (const std::size_t p : bucket.parameters) parameters_[p].flag = end++;
         bucket.values = zeros({end});
     }
+}
+
+/// Throws where parameters were frozen or set free, or exchanges are on their way for ever.
+void DataParallel::check_parameters(const char* operation) const {
+    check<CommunicationError>(!is_broken_, "{}: expected a sweep before that came to its end, got one that threw", operation);
+    for (std::size_t i = 0; i < tensors_.size(); ++i)
+        check<StateError>(tensors_[i].tensor.requires_grad() == require_grad_[i],
+                          "{}: expected the parameters that required grad when DataParallel was made, got '{}' {}", operation,
+                          tensors_[i].name, require_grad_[i] ? "without" : "with them");
+}
+
+void DataParallel::forget_if_cleared() {
+    if (std::ranges::any_of(parameters_, [](const Parameter& p) { return p.tensor.grad().defined(); })) return;
+    has_kept_ = false;
+    kept_weight_ = kept_loss_ = 0;
 }
 
 /// Takes the gradients out of the parameters, undefined where there is none.
@@ -211,35 +230,48 @@ void DataParallel::finish(const std::vector<Tensor>& before) {
     }
 }
 
+/// Lets the loss's gradients into the buckets, times its share in the whole.
+void DataParallel::sweep(const Tensor& loss, Real share) {
+    Watch watch(*this, loss, share > 0);
+    loss.backward(full(loss.shape(), share));
+    for (std::size_t p = 0; p < parameters_.size() && share > 0; ++p)
+        if (const Tensor& tensor = parameters_[p].tensor; tensor.grad() && !watch.gathers(tensor)) add(p, tensor.grad());
+}
+
 Real DataParallel::backward(const Tensor& loss, Real weight) {
     check_weight("DataParallel.backward", weight);
+    check_parameters("DataParallel.backward");
+    forget_if_cleared();
     const Real value = loss.item();
     const std::vector<Real> totals = processes_.sum({kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0)});
     check<ValueError>(totals[0] > 0, "DataParallel.backward: expected a weight above 0 on one of the processes, got none");
-    const bool is_accumulated = kept_weight_ > 0;
     std::vector<Tensor> before = take_gradients();
-    begin_sweep(is_accumulated ? before : std::vector<Tensor>(), 1 / totals[0]);
+    is_broken_ = true;  // until it is done
     try {
-        Watch watch(*this, loss);
-        loss.backward(full(loss.shape(), weight / totals[0]));
-        for (std::size_t p = 0; p < parameters_.size(); ++p)
-            if (const Tensor& tensor = parameters_[p].tensor; tensor.grad() && !watch.gathers(tensor)) add(p, tensor.grad());
+        begin_sweep(has_kept_ ? before : std::vector<Tensor>(), 1 / totals[0]);
+        if (loss.requires_grad()) sweep(loss, weight / totals[0]);
+        const no_grad off;
+        finish(has_kept_ ? std::vector<Tensor>(parameters_.size()) : before);
     } catch (...) {
-        for (std::size_t p = 0; p < parameters_.size(); ++p) parameters_[p].tensor.set_grad(before[p]);
+        for (std::size_t p = 0; p < parameters_.size(); ++p) parameters_[p].tensor.set_grad(std::move(before[p]));
+        if (next_ == 0) is_broken_ = false;  // nothing has been sent
         throw;
     }
-    const no_grad off;
-    finish(is_accumulated ? std::vector<Tensor>(parameters_.size()) : std::move(before));
+    is_broken_ = has_kept_ = false;
     kept_weight_ = kept_loss_ = 0;
     return totals[1] / totals[0];
 }
 
 void DataParallel::accumulate(const Tensor& loss, Real weight) {
     check_weight("DataParallel.accumulate", weight);
+    check_parameters("DataParallel.accumulate");
+    forget_if_cleared();
+    if (weight == 0) return;
     const Real value = loss.item();
     loss.backward(full(loss.shape(), weight));
+    has_kept_ = true;
     kept_weight_ += weight;
-    if (weight > 0) kept_loss_ += weight * value;
+    kept_loss_ += weight * value;
 }
 
 Part part(const Communicator& processes, Index n) {

@@ -49,11 +49,14 @@ public:
 
     /// Adds to the `.grad` of the parameters what `loss` and those of the other processes give; returns Σ w L / Σ w.
     ///
-    /// Collective. Throws as Tensor::backward, ValueError for a weight that is negative or not finite, or if all are 0, and
-    /// CommunicationError.
+    /// Collective. What a process gives with weight 0 has no say, even if it is NaN, and a loss that requires no grad gives nothing.
+    /// Throws as Tensor::backward, ValueError for a weight that is negative or not finite, or if all are 0, StateError where other
+    /// parameters require grad than did at first, and CommunicationError. An exception from within the sweep leaves exchanges on their
+    /// way: then gradients are as before, and every further call throws CommunicationError.
     Real backward(const Tensor& loss, Real weight = 1);
     /// Keeps w ∂L/∂p of a part of this process's part of the batch, in `.grad`, for the next `backward` to exchange with its own, so that
-    /// the weights of all parts count: gradient accumulation over micro-batches. Begin with gradients that are cleared. Not collective.
+    /// the weights of all parts count: gradient accumulation over micro-batches. Begin with gradients that are cleared, which also
+    /// forgets what was accumulated before. Not collective.
     void accumulate(const Tensor& loss, Real weight = 1);
 
     /// The exchanges of the last `backward`, in the order in which they began.
@@ -75,7 +78,10 @@ private:
     };
 
     void fill_buckets(Index bucket_bytes);
+    void check_parameters(const char* operation) const;
+    void forget_if_cleared();
     std::vector<Tensor> take_gradients();
+    void sweep(const Tensor& loss, Real share);
     void begin_sweep(const std::vector<Tensor>& kept, Real factor);
     void add(std::size_t parameter, const Tensor& gradient, Real factor = 1);
     void know(std::size_t parameter);
@@ -84,10 +90,14 @@ private:
     void finish(const std::vector<Tensor>& before);
 
     Communicator processes_;
+    NamedTensors tensors_;  // of the model, to see whether the same ones require grad
+    std::vector<bool> require_grad_;
     std::vector<Parameter> parameters_;
     std::vector<Bucket> buckets_;
     std::size_t next_ = 0;                  // the bucket that is exchanged next, in one order on all processes
-    Real kept_weight_ = 0, kept_loss_ = 0;  // of what was accumulated
+    bool has_kept_ = false;                 // something was accumulated
+    Real kept_weight_ = 0, kept_loss_ = 0;  // of that
+    bool is_broken_ = false;                // exchanges were left on their way
     std::vector<ExchangeTime> exchanges_;
 };
 

@@ -47,6 +47,9 @@ Tensor SequenceParallelAttention::forward(const Tensor& x, const AttentionMask& 
     const MultiHeadAttention& layer = attention;
     check<ShapeError>(x.dim() == 3 && x.size(2) == layer.q_proj.weight.size(1),
                       "SequenceParallelAttention: expected x [B, T/n, {}], got {}", layer.q_proj.weight.size(1), x.shape());
+    const Index length = x.size(1) * processes.size();
+    check<ValueError>(mask.parts({x.size(0), layer.num_heads, length, length}).slopes.empty(),
+                      "SequenceParallelAttention: expected a mask without ALiBi, got one with it");
     const auto heads_of = [&](const Linear& projection, Index heads) {  // [B, T/n, E] → [B, T, H/n, D]
         return all_to_all(processes, reshape(projection(x), {x.size(0), x.size(1), heads, -1}), 2, 1);
     };

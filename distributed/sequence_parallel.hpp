@@ -20,7 +20,7 @@ Tensor all_to_all(const Communicator& processes, const Tensor& x, Index split_ax
 ///     const Tensor y = attention(x, AttentionMask::causal());         // [B, T/n, E] → [B, T/n, E]
 ///
 /// In between each process has all positions of H/n of the heads, and the same kernel as on one process. The mask is that of the
-/// whole sequences, [B, T] or [T, T]. Dropout acts on heads, with the numbers of each process.
+/// whole sequences, [B, T] or [T, T], and the same for all heads. Dropout acts on heads, with the numbers of each process.
 struct SequenceParallelAttention : Module {
     MultiHeadAttention attention;  ///< what one process would compute
     Communicator processes;        ///< those that have the pieces
@@ -29,7 +29,8 @@ struct SequenceParallelAttention : Module {
     /// slopes are those of all heads.
     SequenceParallelAttention(const Communicator& group, const MultiHeadAttention& layer);
 
-    /// y [B, T/n, E] of x [B, T/n, E]. Collective, and so is a sweep over it. Throws ShapeError.
+    /// y [B, T/n, E] of x [B, T/n, E]. Collective, and so is a sweep over it. Unlike MultiHeadAttention it projects what nobody may attend
+    /// to: a NaN there reaches the gradients of the projections. Throws ShapeError, and ValueError for a mask with ALiBi.
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     /// The same as forward.
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }

@@ -108,7 +108,7 @@ void show(const Seq2Seq& model, const Tokenizer& tokenizer, const Translations& 
         attention_map(model, {encode(tokenizer, t.sources[example]), encode(tokenizer, t.outputs[example])},
                       [&](Id id) { return id < num_special ? std::string(special_label(id)) : tokenizer.label(id); });
     fmt::print("\n{}\n", to_text(map));
-    if (!svg.empty()) write_svg(map, svg);
+    if (!svg.empty() && team::is_first()) write_svg(map, svg);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, t.sources.size()); ++i)
         fmt::print("{} -> {}{}\n", t.sources[i], t.outputs[i],
                    t.outputs[i] == t.references[i] ? "" : fmt::format("  (expected {})", t.references[i]));

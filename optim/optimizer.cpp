@@ -144,6 +144,7 @@ void Optimizer::share_updates(const std::vector<Change>& changes) {
 }
 
 void Optimizer::share(std::unique_ptr<UpdateSharing> sharing) {
+    check<StateError>(!sharing_, "{}: expected to be shared once, got a second time", kind_);
     sharing_ = std::move(sharing);
     for (Trained& trained : trained_)
         if (!is_own(trained)) trained.state.clear();

@@ -142,7 +142,8 @@ public:
     /// The parameters, group by group, with what is remembered for them here.
     const std::vector<Trained>& trained() const { return trained_; }
     /// From now on the work is shared with other processes, whose optimizers are the same; what is remembered of the parameters of others
-    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and `state_dict` become collective.
+    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and `state_dict` become collective, and so does
+    /// loading a Checkpoint; a step whose exchange fails is not taken back. Throws StateError the second time.
     void share(std::unique_ptr<UpdateSharing> sharing);
 
     /// A copy of all that the optimizer remembers.

@@ -128,7 +128,7 @@ public:
     template <class Body>
     int run(int argc, char** argv, const Body& body) {
         try {
-            app_.parse(argc, argv);
+            parse(argc, argv);
             tapehead::manual_seed(static_cast<std::uint64_t>(seed));
             tapehead::set_num_threads(threads);
             return body();
@@ -147,6 +147,19 @@ public:
     }
 
 private:
+    /// Throws CLI::ParseError on all processes where it fails on one, so that none waits for it.
+    void parse(int argc, char** argv) {
+        std::exception_ptr failure;
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError&) {
+            failure = std::current_exception();
+        }
+        if (!team::any(failure != nullptr)) return;
+        if (failure) std::rethrow_exception(failure);
+        throw CLI::RuntimeError("another process could not understand its command line", 2);
+    }
+
     template <class T>
     static std::string text_of(const T& value) {
         return fmt::format("{}", value);

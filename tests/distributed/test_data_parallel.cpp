@@ -177,9 +177,46 @@ TEST_CASE("a process whose weight is 0 takes part without a say, even where its 
     mpi::DataParallel parallel(processes(), model);
     const bool has_none = processes().size() > 1 && processes().is_first();
     const Tensor y = sum(model.layers[0](ones({1, 2})));
-    const Real mean = parallel.backward(y, has_none ? 0 : 2);
+    const Real mean = parallel.backward(has_none ? y * NAN : y, has_none ? 0 : 2);
     CHECK_THAT(mean, is_close(y.item()));
     check_close(model.layers[0].weight.grad(), ones({2, 2}));
+    model.zero_grad();
+    parallel.accumulate(sum(model.layers[0](ones({1, 2}))) * (has_none ? NAN : 1), has_none ? 0 : 2);
+    parallel.backward(has_none ? zeros({}) : sum(model.layers[0](ones({1, 2}))), has_none ? 0 : 1);  // nothing to sweep
+    check_close(model.layers[0].weight.grad(), ones({2, 2}));
+}
+
+TEST_CASE("what was accumulated is forgotten with the gradients") {
+    Several model;
+    mpi::DataParallel parallel(processes(), model);
+    parallel.accumulate(sum(model.layers[0](ones({1, 2}))) * 100, 3);
+    model.zero_grad();
+    const Tensor y = sum(model.layers[0](ones({1, 2})));
+    CHECK_THAT(parallel.backward(y), is_close(y.item()));
+    check_close(model.layers[0].weight.grad(), ones({2, 2}));
+}
+
+TEST_CASE("a sweep that throws leaves the gradients, and the next says that exchanges are on their way") {
+    Several model;
+    mpi::DataParallel parallel(processes(), model, {.bucket_bytes = 1});
+    const auto loss = [&] { return sum(model.layers[2](model.layers[1](model.layers[0](ones({1, 2}))))); };
+    parallel.backward(loss());
+    const Tensor before = clone(model.layers[1].weight.grad());
+    const Index hook = model.layers[0].bias.register_hook([](const Tensor&) -> Tensor { throw std::runtime_error("a hook"); });
+    CHECK_THROWS_WITH(parallel.backward(loss()), "a hook");
+    check_close(model.layers[1].weight.grad(), before);
+    model.layers[0].bias.remove_hook(hook);
+    CHECK_THROWS_AS(parallel.backward(loss()), mpi::CommunicationError);
+    processes().barrier();
+}
+
+TEST_CASE("parameters are neither frozen nor set free behind its back") {
+    Several model;
+    mpi::DataParallel parallel(processes(), model);
+    model.layers[1].weight.requires_grad_(false);
+    CHECK_THROWS_WITH(parallel.backward(sum(model.layers[0](ones({1, 2})))), Catch::Contains("got '1.weight' without"));
+    model.layers[1].weight.requires_grad_();
+    parallel.backward(sum(model.layers[0](ones({1, 2}))));
 }
 
 TEST_CASE("hooks have their word before gradients are exchanged") {
@@ -205,7 +242,16 @@ TEST_CASE("segments that are computed again give what they give without") {
 TEST_CASE("exchanges begin before the sweep has ended, in one order") {
     Copier model;
     mpi::DataParallel parallel(processes(), model, {.bucket_bytes = 256});
+    struct Counting : Observer {
+        explicit Counting(const mpi::DataParallel& of) : parallel(of) {}
+        void on_pull(const PullEvent& event) override {
+            if (!event.node.is_leaf()) begun = parallel.exchanges().size();
+        }
+        const mpi::DataParallel& parallel;
+        std::size_t begun = 0;  // before the last operation was passed
+    } counting(parallel);
     parallel.backward(model.loss(ragged(1), ignore));
+    CHECK(counting.begun > 3);
     const auto& exchanges = parallel.exchanges();
     REQUIRE(exchanges.size() > 5);
     Index bytes = 0;

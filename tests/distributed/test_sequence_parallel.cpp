@@ -79,5 +79,6 @@ TEST_CASE("spread attention says what it cannot do") {
     CHECK_THROWS_WITH(mpi::SequenceParallelAttention(processes(), MultiHeadAttention(24, heads, {.alibi = true})),
                       Catch::Contains("without ALiBi"));
     const mpi::SequenceParallelAttention spread(processes(), MultiHeadAttention(24, heads));
+    CHECK_THROWS_WITH(spread(zeros({2, 3, 24}), AttentionMask::alibi()), Catch::Contains("a mask without ALiBi"));
     CHECK_THROWS_AS(spread(zeros({2, 3, 23})), ShapeError);
 }
