@@ -73,8 +73,8 @@ double time_of_sum(const mpi::Communicator& processes, Index n) {
     for (int time = 0; time < 15; ++time) {
         processes.barrier();
         const auto start = Clock::now();
-        processes.start_sum(values.data(), n).wait();
-        times.push_back(processes.max(seconds(start, Clock::now())));
+        processes.start_all_reduce(values.data(), n).wait();
+        times.push_back(processes.all_reduce_max(seconds(start, Clock::now())));
     }
     return median(times);
 }
@@ -153,14 +153,15 @@ int run(const mpi::Communicator& processes, const Options& o) {
     const auto middle = [&](const std::function<double(const Step&)>& part) {
         std::vector<double> times;
         for (const Step& step : steps) times.push_back(part(step));
-        return processes.max(median(times));
+        return processes.all_reduce_max(median(times));
     };
     const auto bytes = training.bucket_bytes();
     std::vector<double> ready;
     for (std::size_t b = 0; b < bytes.size(); ++b) ready.push_back(middle([b](const Step& s) { return s.ready[b]; }));
     const double forward = middle(&Step::forward), sweep = middle(&Step::sweep), last_sum = middle(&Step::last_sum),
                  update = middle(&Step::update), whole = middle(&Step::whole);
-    const Real state = processes.max(static_cast<Real>(training.state_bytes())), most = processes.max(peak);
+    const Real state = processes.all_reduce_max(static_cast<Real>(training.state_bytes())),
+               most = processes.all_reduce_max(peak);
     constexpr Index large = Index{1} << 20;
     const double sum_of_one = time_of_sum(processes, 1), sum_of_large = time_of_sum(processes, large);
     if (!o.trace.empty()) training.trace();

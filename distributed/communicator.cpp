@@ -135,33 +135,33 @@ std::string Communicator::broadcast(const std::string& text, int root) const {
     return result;
 }
 
-void Communicator::sum(Tensor& x) const {
-    check_same_shapes("Communicator.sum", x);
-    start_sum(x.mutable_data(), x.numel()).wait();
+void Communicator::all_reduce(Tensor& x) const {
+    check_same_shapes("Communicator.all_reduce", x);
+    start_all_reduce(x.mutable_data(), x.numel()).wait();
 }
 
-std::vector<Real> Communicator::sum(std::vector<Real> x) const {
-    require("Communicator.sum",
-            MPI_Allreduce(MPI_IN_PLACE, x.data(), count_of("Communicator.sum", std::ssize(x)), real_type, MPI_SUM, handle()));
+std::vector<Real> Communicator::all_reduce(std::vector<Real> x) const {
+    require("Communicator.all_reduce", MPI_Allreduce(MPI_IN_PLACE, x.data(), count_of("Communicator.all_reduce", std::ssize(x)),
+                                                     real_type, MPI_SUM, handle()));
     return x;
 }
 
-Real Communicator::max(Real x) const {
-    require("Communicator.max", MPI_Allreduce(MPI_IN_PLACE, &x, 1, real_type, MPI_MAX, handle()));
+Real Communicator::all_reduce_max(Real x) const {
+    require("Communicator.all_reduce_max", MPI_Allreduce(MPI_IN_PLACE, &x, 1, real_type, MPI_MAX, handle()));
     return x;
 }
 
-std::vector<std::string> Communicator::gather(const std::string& text) const {
+std::vector<std::string> Communicator::all_gather(const std::string& text) const {
     std::vector<std::string> texts;
     texts.reserve(static_cast<std::size_t>(size_));
     for (int root = 0; root < size_; ++root) texts.push_back(broadcast(text, root));
     return texts;
 }
 
-Request Communicator::start_sum(Scalar* x, Index n) const {
+Request Communicator::start_all_reduce(Scalar* x, Index n) const {
     MPI_Request started = MPI_REQUEST_NULL;
-    require("Communicator.start_sum",
-            MPI_Iallreduce(MPI_IN_PLACE, x, count_of("Communicator.start_sum", n), scalar_type, MPI_SUM, handle(), &started));
+    require("Communicator.start_all_reduce", MPI_Iallreduce(MPI_IN_PLACE, x, count_of("Communicator.start_all_reduce", n),
+                                                            scalar_type, MPI_SUM, handle(), &started));
     return Request(started);
 }
 
@@ -172,9 +172,9 @@ Request Communicator::start_broadcast(Scalar* x, Index n, int root) const {
     return Request(started);
 }
 
-void Communicator::exchange(const Scalar* from, Scalar* to, Index n) const {
-    const int count = count_of("Communicator.exchange", n);
-    require("Communicator.exchange", MPI_Alltoall(from, count, scalar_type, to, count, scalar_type, handle()));
+void Communicator::all_to_all(const Scalar* from, Scalar* to, Index n) const {
+    const int count = count_of("Communicator.all_to_all", n);
+    require("Communicator.all_to_all", MPI_Alltoall(from, count, scalar_type, to, count, scalar_type, handle()));
 }
 
 // Programs

@@ -62,27 +62,27 @@ public:
     /// The text of process `root`. Throws IndexError.
     std::string broadcast(const std::string& text, int root = 0) const;
     /// x becomes Σ over all processes of their x, with the same bits on each. Throws ShapeError where the shapes differ.
-    void sum(Tensor& x) const;
+    void all_reduce(Tensor& x) const;
     /// Σ over all processes, number by number, of as many on each.
-    std::vector<Real> sum(std::vector<Real> x) const;
+    std::vector<Real> all_reduce(std::vector<Real> x) const;
     /// Σ over all processes.
-    Real sum(Real x) const { return sum(std::vector{x})[0]; }
+    Real all_reduce(Real x) const { return all_reduce(std::vector{x})[0]; }
     /// The largest over all processes.
-    Real max(Real x) const;
+    Real all_reduce_max(Real x) const;
     /// Whether it holds on any of the processes.
-    bool any(bool x) const { return max(x ? 1 : 0) != 0; }
+    bool any(bool x) const { return all_reduce_max(x ? 1 : 0) != 0; }
     /// The texts of all processes, by their numbers.
-    std::vector<std::string> gather(const std::string& text) const;
+    std::vector<std::string> all_gather(const std::string& text) const;
 
     /// Throws ShapeError, in the name of an operation, unless x has one shape on all processes.
     void check_same_shapes(const char* operation, const Tensor& x) const;
 
     /// Begins to sum n numbers in place, for whoever has something else to do meanwhile.
-    Request start_sum(Scalar* x, Index n) const;
+    Request start_all_reduce(Scalar* x, Index n) const;
     /// Begins to send n numbers of process `root` to all others.
     Request start_broadcast(Scalar* x, Index n, int root) const;
     /// Part p of `from`, of n numbers, goes to process p; part p of `to` comes from it.
-    void exchange(const Scalar* from, Scalar* to, Index n) const;
+    void all_to_all(const Scalar* from, Scalar* to, Index n) const;
 
 private:
     explicit Communicator(MPI_Comm owned);
@@ -101,8 +101,9 @@ bool is_launched();
 ///         return mpi::run(argc, argv, [&](const mpi::Communicator& processes) { ...; return 0; });
 ///     }
 ///
-/// MPI begins before the body and ends after it: the body must return on all processes or throw on one. Where an exception leaves the body, on any of the processes, all of them end with status
-/// 1, and stderr says which one it was, on which machine, and why: none waits for one that has gone.
+/// MPI begins before the body and ends after it: the body must return on all processes or throw on one. Where an exception leaves the
+/// body, on any of the processes, all of them end with status 1, and stderr says which one it was, on which machine, and why: none
+/// waits for one that has gone.
 int run(int& argc, char**& argv, const std::function<int(const Communicator& processes)>& body);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::mpi

@@ -21,23 +21,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// All tensors of a module, tied ones once.
-NamedTensors tensors_of(Module& model) {
-    NamedTensors tensors;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) {
-        if (std::ranges::none_of(tensors, [&](const auto& known) { return known.tensor.is(tensor); }))
-            tensors.push_back({name, tensor});
-    });
-    model.visit(visitor);
-    return tensors;
-}
-
 void check_same_models(const Communicator& processes, const NamedTensors& tensors) {
     std::string names;
     for (const auto& [name, tensor] : tensors)
         names += fmt::format("{}{} {}{}", names.empty() ? "" : ", ", name, tensor.shape(),
                              tensor.requires_grad() ? "" : " without grad");
-    const std::vector<std::string> all = processes.gather(names);
+    const std::vector<std::string> all = processes.all_gather(names);
     for (std::size_t r = 1; r < all.size(); ++r)
         check<CommunicationError>(all[r] == all[0],
                                   "DataParallel: expected one model on all processes, got {} on process 0 and {} on process {}",
@@ -114,7 +103,7 @@ DataParallel::DataParallel(const Communicator& processes, Module& model, const D
     : processes_(processes.split(0)) {  // its own exchanges, apart from those of rules
     check<ValueError>(options.bucket_bytes >= 1, "DataParallel: expected bucket_bytes of at least 1, got {}",
                       options.bucket_bytes);
-    tensors_ = tensors_of(model);
+    tensors_ = detail::distinct_tensors("DataParallel", model);
     check_same_models(processes_, tensors_);
     for (const NamedTensor& named : tensors_) require_grad_.push_back(named.tensor.requires_grad());
     const no_grad off;
@@ -199,7 +188,7 @@ void DataParallel::start_next() {
     Bucket& bucket = buckets_[next_++];
     const Index n = bucket.values.numel();
     exchanges_.push_back({n * static_cast<Index>(sizeof(Scalar)), Clock::now(), {}, {}});
-    bucket.request = processes_.start_sum(bucket.values.raw(), n);
+    bucket.request = processes_.start_all_reduce(bucket.values.raw(), n);
 }
 
 /// Lets MPI work on the exchanges, as it does only while it is called.
@@ -243,7 +232,8 @@ Real DataParallel::backward(const Tensor& loss, Real weight) {
     check_parameters("DataParallel.backward");
     forget_if_cleared();
     const Real value = loss.item();
-    const std::vector<Real> totals = processes_.sum({kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0)});
+    const std::vector<Real> totals =
+        processes_.all_reduce({kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0)});
     check<ValueError>(totals[0] > 0, "DataParallel.backward: expected a weight above 0 on one of the processes, got none");
     std::vector<Tensor> before = take_gradients();
     is_broken_ = true;  // until it is done

@@ -13,13 +13,13 @@ namespace tapehead::inline TAPEHEAD_SCALAR::mpi {
 
 /// How gradients are put together to be exchanged.
 struct DataParallelOptions {
-    Index bucket_bytes = Index{1} << 20;  ///< of gradients that are summed in one exchange, at least
+    Index bucket_bytes = Index{1} << 20;  ///< of gradients from which on a bucket is full, and the next one begins
 };
 
 /// An exchange of gradients, as DataParallel has timed it.
 struct ExchangeTime {
     Index bytes;                                    ///< of gradients in it
-    std::chrono::steady_clock::time_point started;  ///< when its last gradient was known
+    std::chrono::steady_clock::time_point started;  ///< when its gradients were known and those before it had begun
     std::chrono::steady_clock::time_point waited;   ///< when the sweep was over, and it was waited for
     std::chrono::steady_clock::time_point ended;    ///< when its sums were seen to be there, which may be before
 };

@@ -24,7 +24,7 @@ Tensor all_to_all(const Communicator& processes, const Tensor& x, Index split_ax
     const Tensor sent = stack(split(x.detach(), x.size(split_at) / n, split_at), 0);  // [n, part]
     processes.check_same_shapes("all_to_all", sent);
     Tensor received = Tensor::empty(sent.shape());
-    processes.exchange(sent.data(), received.raw(), sent.numel() / n);
+    processes.all_to_all(sent.data(), received.raw(), sent.numel() / n);
     std::vector<Tensor> parts;
     for (Index p = 0; p < n; ++p) parts.push_back(select(received, 0, p));
     return record({"all_to_all", "y = the parts of all processes, joined;  dx = their gradients, the same way back"},

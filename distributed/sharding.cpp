@@ -33,7 +33,7 @@ private:
 
 }  // namespace
 
-std::vector<int> spread(const std::vector<Index>& sizes, int n) {
+std::vector<int> partition(const std::vector<Index>& sizes, int n) {
     std::vector<std::size_t> order(sizes.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return sizes[i]; });
@@ -50,7 +50,7 @@ std::vector<int> spread(const std::vector<Index>& sizes, int n) {
 void shard(const Communicator& processes, Optimizer& optimizer) {
     std::vector<Index> sizes;
     for (const Trained& trained : optimizer.trained()) sizes.push_back(trained.parameter.numel());
-    optimizer.share(std::make_unique<Shards>(processes, spread(sizes, processes.size())));
+    optimizer.share(std::make_unique<Shards>(processes, partition(sizes, processes.size())));
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::mpi

@@ -18,6 +18,6 @@ namespace tapehead::inline TAPEHEAD_SCALAR::mpi {
 void shard(const Communicator& processes, Optimizer& optimizer);
 
 /// Which of n processes has what of the given sizes: the largest first, each to the one that has the least so far.
-std::vector<int> spread(const std::vector<Index>& sizes, int n);
+std::vector<int> partition(const std::vector<Index>& sizes, int n);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::mpi

@@ -160,7 +160,8 @@ int run(const Options& o, std::uint64_t seed) {
         fmt::print("\nA sample:\n{}{}\n\n", tokenizer.decode(prompt),
                    tokenizer.decode(continuation(model, prompt, o, sampling)));
     const bool is_better = bits < trigram;
-    if (!is_better) fmt::print(stderr, "char_lm: expected less than the trigram model; try more --steps and --minutes\n");
+    if (!is_better && team::is_first())
+        fmt::print(stderr, "char_lm: expected less than the trigram model; try more --steps and --minutes\n");
     fmt::print("char_lm: {:.3f} bits per character on held-out text, interpolated trigram {:.3f}\n", bits, trigram);
     return is_better ? 0 : 1;
 }

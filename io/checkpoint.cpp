@@ -53,17 +53,6 @@ std::string json_names(const std::vector<std::string>& names) {
 
 std::string dotted(const std::string& first, const std::string& second) { return fmt::format("{}.{}", first, second); }
 
-/// The tensors of a module, each once.
-NamedTensors distinct_tensors(Module& model) {
-    NamedTensors tensors;
-    Visitor visitor([&](const std::string& name, Tensor& tensor) {
-        if (std::ranges::none_of(tensors, [&](const auto& known) { return known.tensor.is(tensor); }))
-            tensors.push_back({name, tensor});
-    });
-    model.visit(visitor);
-    return tensors;
-}
-
 // The state of an optimizer: all but the tensors as JSON, the tensors by the names of their parameters.
 
 std::string to_json(const OptimizerState::Parameter& parameter) {
@@ -117,7 +106,7 @@ OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensor
 }  // namespace
 
 void save_model(const std::string& path, Module& model, const SafetensorsOptions& options) {
-    save_safetensors(path, distinct_tensors(model), options);
+    save_safetensors(path, detail::distinct_tensors("save_model", model), options);
 }
 
 LoadReport load_model(const std::string& path, Module& model, LoadOptions options) {
@@ -137,7 +126,7 @@ void Checkpoint::add(Part part) {
 void Checkpoint::add(const std::string& name, Module& model) {
     add({name,
          [&model] {
-             return State{"{}", distinct_tensors(model)};
+             return State{"{}", detail::distinct_tensors("Checkpoint", model)};
          },
          [&model](const State& state) {
              return [match = detail::match_state(model, state.tensors, {})]() mutable { match.copy(); };

@@ -69,11 +69,16 @@ void Visitor::operator()(const std::string& name, Module& module) {
     prefix_.resize(length);
 }
 
-NamedTensors Module::named_parameters() {
-    NamedTensors parameters;
+NamedTensors detail::distinct_tensors(const char* operation, Module& module) {
+    NamedTensors tensors = all_tensors(operation, module);
     std::unordered_set<const void*> known;
-    for (const NamedTensor& own : all_tensors("named_parameters", *this))
-        if (own.tensor.requires_grad() && known.insert(own.tensor.identity()).second) parameters.push_back(own);
+    std::erase_if(tensors, [&](const NamedTensor& own) { return !known.insert(own.tensor.identity()).second; });
+    return tensors;
+}
+
+NamedTensors Module::named_parameters() {
+    NamedTensors parameters = detail::distinct_tensors("named_parameters", *this);
+    std::erase_if(parameters, [](const NamedTensor& own) { return !own.tensor.requires_grad(); });
     return parameters;
 }
 

@@ -98,6 +98,10 @@ struct Module {
 
 namespace detail {
 
+/// All tensors of a module, each once even if it is used in several places, with the first of its names. Throws as
+/// Module::named_parameters, in the name of `operation`.
+NamedTensors distinct_tensors(const char* operation, Module& module);
+
 /// What loading a state comes to.
 struct StateMatch {
     struct Copy {

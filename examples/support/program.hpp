@@ -136,7 +136,7 @@ public:
             return app_.exit(error) == 0 ? 0 : 2;
         } catch (const Interrupted& stop) {
             std::fflush(stdout);
-            fmt::print(stderr, "{}: {}\n", app_.get_name(), stop.what());
+            if (team::is_first()) fmt::print(stderr, "{}: {}\n", app_.get_name(), stop.what());
             return 130;
         } catch (const std::exception& error) {
             if (team::size() > 1) throw;

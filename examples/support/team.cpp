@@ -35,8 +35,8 @@ int team::run(int& argc, char**& argv, const std::function<int()>& body) {
 int team::size() { return processes ? processes->size() : 1; }
 bool team::is_first() { return !processes || processes->is_first(); }
 bool team::any(bool x) { return processes ? processes->any(x) : x; }
-Real team::of_first(Real x) { return processes ? processes->sum(is_first() ? x : 0) : x; }
-Real team::sum(Real x) { return processes ? processes->sum(x) : x; }
+Real team::of_first(Real x) { return processes ? processes->all_reduce(is_first() ? x : 0) : x; }
+Real team::sum(Real x) { return processes ? processes->all_reduce(x) : x; }
 team::Part team::part(Index n) {
     if (!processes) return {0, n};
     const mpi::Part own = mpi::part(*processes, n);

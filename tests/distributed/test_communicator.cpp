@@ -11,9 +11,9 @@ double rank() { return processes().rank(); }
 }  // namespace
 
 TEST_CASE("numbers are summed and compared over all processes") {
-    CHECK(processes().sum(1) == size());
-    CHECK(processes().sum({1, rank()}) == std::vector<Real>{size(), size() * (size() - 1) / 2});
-    CHECK(processes().max(rank()) == size() - 1);
+    CHECK(processes().all_reduce(1) == size());
+    CHECK(processes().all_reduce({1, rank()}) == std::vector<Real>{size(), size() * (size() - 1) / 2});
+    CHECK(processes().all_reduce_max(rank()) == size() - 1);
     CHECK(processes().any(rank() == 0));
     CHECK_FALSE(processes().any(false));
 }
@@ -22,11 +22,11 @@ TEST_CASE("tensors are summed, and are the same bits everywhere") {
     Tensor x = numbers({3, 5}, 7 + static_cast<std::uint64_t>(processes().rank()));
     Tensor expected = zeros({3, 5});
     for (int r = 0; r < processes().size(); ++r) expected = expected + numbers({3, 5}, 7 + static_cast<std::uint64_t>(r));
-    processes().sum(x);
+    processes().all_reduce(x);
     check_close(x, expected);
     CHECK(is_same_everywhere(x));
     Tensor none = zeros({0, 3});
-    processes().sum(none);
+    processes().all_reduce(none);
 }
 
 TEST_CASE("a tensor and a text come from the process that has them") {
@@ -37,7 +37,7 @@ TEST_CASE("a tensor and a text come from the process that has them") {
         CHECK(processes().broadcast("from " + std::to_string(processes().rank()), root) == "from " + std::to_string(root));
     }
     CHECK(processes().broadcast(std::string()).empty());
-    const auto all = processes().gather(std::string(static_cast<std::size_t>(processes().rank()), 'x'));
+    const auto all = processes().all_gather(std::string(static_cast<std::size_t>(processes().rank()), 'x'));
     REQUIRE(std::ssize(all) == processes().size());
     for (int r = 0; r < processes().size(); ++r) CHECK(std::ssize(all[static_cast<std::size_t>(r)]) == r);
 }
@@ -46,7 +46,7 @@ TEST_CASE("parts go to all processes, each to its own") {
     std::vector<Scalar> from, to(2 * static_cast<std::size_t>(processes().size()));
     for (int r = 0; r < processes().size(); ++r)
         for (const double value : {rank(), 10.0 * r}) from.push_back(static_cast<Scalar>(value));
-    processes().exchange(from.data(), to.data(), 2);
+    processes().all_to_all(from.data(), to.data(), 2);
     for (int r = 0; r < processes().size(); ++r) {
         CHECK(to[2 * static_cast<std::size_t>(r)] == r);
         CHECK(to[2 * static_cast<std::size_t>(r) + 1] == 10 * rank());
@@ -57,20 +57,21 @@ TEST_CASE("a group is split by colors, in its order") {
     const mpi::Communicator half = processes().split(processes().rank() % 2);
     CHECK(half.size() == (processes().size() + 1 - processes().rank() % 2) / 2);
     CHECK(half.rank() == processes().rank() / 2);
-    CHECK(half.sum(1) == half.size());
+    CHECK(half.all_reduce(1) == half.size());
 }
 
 TEST_CASE("what does not fit together is said on every process") {
     if (processes().size() > 1) {
         Tensor x = zeros({2 + processes().rank() % 2});
-        CHECK_THROWS_WITH(processes().sum(x), Catch::Contains("Communicator.sum: expected one shape on all processes, got [" +
-                                                              std::to_string(x.numel()) + "] on process"));
+        CHECK_THROWS_WITH(processes().all_reduce(x),
+                          Catch::Contains("Communicator.all_reduce: expected one shape on all processes, got [" +
+                                          std::to_string(x.numel()) + "] on process"));
         CHECK_THROWS_AS(processes().broadcast(x), ShapeError);
     }
     Tensor x = zeros({2});
     CHECK_THROWS_WITH(processes().broadcast(x, processes().size()), Catch::Contains("expected a process in [0, "));
     CHECK_THROWS_AS(processes().broadcast("", -1), IndexError);
     Tensor parameter = leaf(zeros({2}));
-    CHECK_THROWS_AS(processes().sum(parameter), GradError);
+    CHECK_THROWS_AS(processes().all_reduce(parameter), GradError);
     processes().barrier();
 }

@@ -105,8 +105,10 @@ TEST_CASE("fifty steps on parts of uneven batches give the weights of one proces
 TEST_CASE("parts are as even as they can be, and are all of it") {
     for (const Index n : {0, 1, 7, 8, 100}) {
         const auto [begin, end] = mpi::part(processes(), n);
-        CHECK(processes().sum(static_cast<Real>(end - begin)) == static_cast<Real>(n));
-        CHECK(processes().max(static_cast<Real>(end - begin)) + processes().max(static_cast<Real>(begin - end)) <= 1);
+        CHECK(processes().all_reduce(static_cast<Real>(end - begin)) == static_cast<Real>(n));
+        CHECK(processes().all_reduce_max(static_cast<Real>(end - begin)) +
+                  processes().all_reduce_max(static_cast<Real>(begin - end)) <=
+              1);
         if (processes().is_first()) CHECK(begin == 0);
         if (processes().rank() == processes().size() - 1) CHECK(end == n);
     }

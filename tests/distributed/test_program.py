@@ -1,6 +1,5 @@
 # Programs on several processes: what they learn, how they end when one of them fails, and how they go on with another number.
 # Run as: test_program.py FAULT CHAR_LM MPIRUN..., with the programs and the command that starts them.
-import json
 import os
 import pathlib
 import random
@@ -13,19 +12,13 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from training_file import contents
+
 FAULT, CHAR_LM, *MPIRUN = sys.argv[1:]
 del sys.argv[1:]
 SMALL = ["--minutes", 0, "--threads", 1, "--dropout", 0, "--sample", 0, "--context", 16, "--batch", 8, "--embed-dim", 16, "--heads", 2,
          "--layers", 1]
-
-
-def contents(path):
-    """The header of a safetensors file, without the time that the run took, and the bytes of its tensors."""
-    content = path.read_bytes()
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header["__metadata__"].pop("tapehead.seconds", None)
-    return header, content[end:]
 
 
 def tensors(path):
@@ -91,6 +84,13 @@ class Programs(unittest.TestCase):
         self.assertNotIn("done", output)
         output = self.run_on(3, FAULT, "shape", status=range(1, 256))
         self.assertRegex(output, r"process 1 of 3 on \S+ ends the program: linear: expected ")
+
+    def test_a_command_line_that_one_process_cannot_understand_ends_all(self):
+        command = self.command(1, CHAR_LM, "--text", self.text, *SMALL, "--steps", 2)
+        command += [":", "-np", "1", CHAR_LM, "--text", str(self.text), "--steps", "many"]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("--steps", done.stderr)
 
     def test_a_process_that_is_killed_ends_all(self):
         output = self.run_on(3, FAULT, "kill", status=range(1, 256))

@@ -36,7 +36,7 @@ void compare(const MultiHeadAttentionOptions& options, const AttentionMask& mask
         for (const auto& [own_name, parameter] : layer.named_parameters()) {
             if (own_name != name) continue;
             Tensor gradient = clone(parameter.grad());
-            processes().sum(gradient);
+            processes().all_reduce(gradient);
             check_close(gradient, expected_gradient);
         }
     }

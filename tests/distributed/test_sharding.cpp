@@ -70,17 +70,17 @@ TEST_CASE("each process remembers its part alone") {
     Real own = 0;
     for (const Trained& trained : optimizer.trained())
         for (const Tensor& tensor : trained.state) own += static_cast<Real>(tensor.numel());
-    CHECK(processes().sum(own) == 2 * model.num_parameters());
-    const Real most = processes().max(own);
+    CHECK(processes().all_reduce(own) == 2 * model.num_parameters());
+    const Real most = processes().all_reduce_max(own);
     CHECK(most >= 2.0 * static_cast<Real>(model.num_parameters()) / processes().size());
     CHECK(most <= std::max(2.0 * static_cast<Real>(model.num_parameters()) / processes().size() + 2 * 16, 2.0 * 32));
 }
 
 TEST_CASE("parts are spread evenly, the largest first") {
-    CHECK(mpi::spread({1, 5, 3, 3}, 2) == std::vector{0, 0, 1, 1});
-    CHECK(mpi::spread({4, 4, 4}, 5) == std::vector{0, 1, 2});
-    CHECK(mpi::spread({}, 3).empty());
-    CHECK(mpi::spread({2, 7}, 1) == std::vector{0, 0});
+    CHECK(mpi::partition({1, 5, 3, 3}, 2) == std::vector{0, 0, 1, 1});
+    CHECK(mpi::partition({4, 4, 4}, 5) == std::vector{0, 1, 2});
+    CHECK(mpi::partition({}, 3).empty());
+    CHECK(mpi::partition({2, 7}, 1) == std::vector{0, 0});
 }
 
 TEST_CASE("a checkpoint of a spread optimizer is that of a whole one, and goes on spread or not") {

@@ -1,6 +1,5 @@
 # Programs that train are stopped with Ctrl-C and killed at random moments, resumed until they are done, and end with the bits of a run
 # that was never stopped. Run as: test_resume.py FOLDER, with the folder of the example programs.
-import json
 import os
 import pathlib
 import random
@@ -12,18 +11,12 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from training_file import contents
+
 PROGRAMS = pathlib.Path(sys.argv.pop(1))
 SMALL = ["--batch", 8, "--embed-dim", 16, "--heads", 2, "--layers", 1]
 STOPS = 6  # of each program, by Ctrl-C and by SIGKILL in turn
-
-
-def contents(path):
-    """The header of a safetensors file, without the time that the run took, and the bytes of its tensors."""
-    content = path.read_bytes()
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header["__metadata__"].pop("tapehead.seconds", None)
-    return header, content[end:]
 
 
 def has_files_without_names(folder):
