@@ -1,5 +1,5 @@
 # Programs on several processes: what they learn, how they end when one of them fails, and how they go on with another number.
-# Run as: test_program.py FAULT CHAR_LM MPIRUN..., with the programs and the command that starts them.
+# Run as: test_program.py FAULT CHAR_LM TRANSLATE MPIRUN..., with the programs and the command that starts them.
 import os
 import pathlib
 import random
@@ -15,10 +15,9 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from training_file import contents
 
-FAULT, CHAR_LM, *MPIRUN = sys.argv[1:]
+FAULT, CHAR_LM, TRANSLATE, *MPIRUN = sys.argv[1:]
 del sys.argv[1:]
-SMALL = ["--minutes", 0, "--threads", 1, "--dropout", 0, "--sample", 0, "--context", 16, "--batch", 8, "--embed-dim", 16, "--heads", 2,
-         "--layers", 1]
+SMALL = ["--minutes", 0, "--threads", 1, "--dropout", 0, "--batch", 8, "--embed-dim", 16, "--heads", 2, "--layers", 1]
 
 
 def tensors(path):
@@ -55,6 +54,7 @@ class Programs(unittest.TestCase):
         self.text = self.folder / "text.txt"
         words = random.Random(3).choices(["tape", "head", "rewinds", "the", "a", "records", "and", "plays", "song"], k=900)
         self.text.write_text(" ".join(words), encoding="utf-8")
+        self.char_lm = ["--text", self.text, *SMALL, "--sample", 0, "--context", 16]
 
     def command(self, count, program, *arguments):
         return [str(part) for part in (*MPIRUN, "-np", count, program, *arguments)]
@@ -65,13 +65,26 @@ class Programs(unittest.TestCase):
         return done.stdout + done.stderr
 
     def train(self, count, name, *arguments):
-        self.run_on(count, CHAR_LM, "--text", self.text, *SMALL, "--steps", 50, "--save", self.folder / name, *arguments)
+        self.run_on(count, CHAR_LM, *self.char_lm, "--steps", 50, "--save", self.folder / name, *arguments)
         return self.folder / name
 
     def test_all_numbers_of_processes_give_one_result(self):
         alone = tensors(self.train(1, "1"))
-        for count in 2, 4:
+        for count in 2, 3, 4:
             self.assertLess(difference(alone, tensors(self.train(count, str(count)))), 1e-4)
+
+    def test_sentences_of_all_lengths_weigh_what_they_have(self):
+        models = []
+        for count in 1, 3:
+            path = self.folder / f"translate{count}"
+            output = self.run_on(count, TRANSLATE, *SMALL, "--test", 10, "--steps", 20, "--save", path, "--svg", self.folder / "map.svg")
+            self.assertEqual(output.count("translate: exact match"), 1, output)  # of the first process alone
+            models.append(tensors(path))
+        self.assertLess(difference(*models), 1e-4)
+
+    def test_a_limit_in_minutes_stops_all_after_one_step(self):
+        path = self.train(3, "limited", "--minutes", 0.02, "--steps", 1000000)
+        self.assertIn("tapehead.seconds", path.read_bytes()[:100000].decode(errors="replace"))
 
     def test_a_run_is_the_same_bits_each_time_and_with_a_spread_optimizer(self):
         first, second, spread = (self.train(3, name, *more) for name, more in [("a", []), ("b", []), ("c", ["--shard"])])
@@ -86,7 +99,7 @@ class Programs(unittest.TestCase):
         self.assertRegex(output, r"process 1 of 3 on \S+ ends the program: linear: expected ")
 
     def test_a_command_line_that_one_process_cannot_understand_ends_all(self):
-        command = self.command(1, CHAR_LM, "--text", self.text, *SMALL, "--steps", 2)
+        command = self.command(1, CHAR_LM, *self.char_lm, "--steps", 2)
         command += [":", "-np", "1", CHAR_LM, "--text", str(self.text), "--steps", "many"]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
@@ -101,7 +114,7 @@ class Programs(unittest.TestCase):
     def begin(self, count, name, *arguments):
         """Starts a training that saves each step, and returns it once it has saved one."""
         path = self.folder / name
-        command = self.command(count, CHAR_LM, "--text", self.text, *SMALL, "--steps", 100000, "--checkpoint-every", 1, "--save", path, *arguments)
+        command = self.command(count, CHAR_LM, *self.char_lm, "--steps", 100000, "--checkpoint-every", 1, "--save", path, *arguments)
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
         deadline = time.monotonic() + 60
         while not path.exists() and running.poll() is None and time.monotonic() < deadline:
