@@ -23,6 +23,12 @@ namespace {
         fmt::format("{}: expected a file that can be written, got '{}': {}", operation, path, std::strerror(errno)));
 }
 
+void write_pieces(const Descriptor& file, const FilePieces& pieces, const std::string& path) {
+    pieces([&](std::string_view piece) {
+        if (!file.write(piece)) fail("write_file", path);
+    });
+}
+
 /// A file under construction, gone unless it is kept. Without a name until it is whole, where the file system can do that, so that not
 /// even a program that is killed leaves a part of it behind; else under a name of its own, as for the moment before it is renamed. The
 /// name is that of a locked file: who finds one that nobody locks takes it away, as its program was killed.
@@ -46,13 +52,14 @@ public:
     /// Whether a file without a name may be given one.
     bool can_take_name() const { return access(path_of_opened().c_str(), F_OK) == 0; }
     /// Writes all of the file, to the disk.
-    void write(std::string_view contents) {
+    void write(const FilePieces& pieces) {
         struct stat before = {};
         const mode_t mask = umask(0);
         umask(mask);
         const mode_t mode = stat(path_.c_str(), &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
         const int file = file_.number();
-        if (!file_.write(contents) || fchmod(file, mode) != 0 || fsync(file) != 0) fail("write_file", path_);
+        write_pieces(file_, pieces, path_);
+        if (fchmod(file, mode) != 0 || fsync(file) != 0) fail("write_file", path_);
     }
 
     /// Gives the file a name, so that it can be renamed: nothing puts it in the place of another at once. Returns whether it has one.
@@ -113,9 +120,10 @@ private:
 };
 
 /// A device or a pipe: nothing can take its place.
-void write_through(const std::string& path, std::string_view contents) {
+void write_through(const std::string& path, const FilePieces& pieces) {
     const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!file.is_open() || !file.write(contents)) fail("write_file", path);
+    if (!file.is_open()) fail("write_file", path);
+    write_pieces(file, pieces, path);
 }
 
 /// Where a link leads to, over any number of links; the file there need not exist.
@@ -131,17 +139,21 @@ std::string behind_links(std::filesystem::path path) {
 
 }  // namespace
 
-void write_file(const std::string& path, std::string_view contents) {
+void write_file(const std::string& path, const FilePieces& pieces) {
     std::error_code none;
-    if (std::filesystem::is_other(path, none)) return write_through(path, contents);
+    if (std::filesystem::is_other(path, none)) return write_through(path, pieces);
     const std::string place = behind_links(path);
     if (Draft draft(place, Draft::Kind::unnamed); draft.is_open() && draft.can_take_name()) {
-        draft.write(contents);
+        draft.write(pieces);
         if (draft.take_name()) return draft.keep();
     }
     Draft draft(place, Draft::Kind::named);
-    draft.write(contents);
+    draft.write(pieces);
     draft.keep();
+}
+
+void write_file(const std::string& path, std::string_view contents) {
+    write_file(path, [=](const auto& write) { write(contents); });
 }
 
 std::string read_file(const std::string& path) {

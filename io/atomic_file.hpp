@@ -1,6 +1,7 @@
 // Files that are written as a whole or not at all.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,12 @@ namespace tapehead::inline TAPEHEAD_SCALAR {
 /// FileError, and then the old file is as it was. Of a program that is killed a file `.tapehead-draft0` (1, 2 ...) may stay in the
 /// folder; the next write to the folder takes it away, where the file system knows locks (flock).
 void write_file(const std::string& path, std::string_view contents);
+
+/// What makes a file, piece by piece: calls `write` for each in their order. May be called again for the same file.
+using FilePieces = std::function<void(const std::function<void(std::string_view piece)>& write)>;
+
+/// The same for a file that need not be in memory as a whole. What `pieces` throws goes on to the caller.
+void write_file(const std::string& path, const FilePieces& pieces);
 
 /// The contents of a file. Throws FileError.
 std::string read_file(const std::string& path);

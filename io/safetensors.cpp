@@ -51,13 +51,16 @@ void for_each_number(const StoredTensor& stored, const F& f) {
     }
 }
 
-/// Appends f of each number.
+/// The bytes of f of each number.
 template <class F>
-void append_as(std::string& bytes, std::span<const Scalar> numbers, const F& f) {
+std::string bytes_as(std::span<const Scalar> numbers, const F& f) {
+    std::string bytes;
+    bytes.reserve(numbers.size() * sizeof(f(Scalar{})));
     for (const Scalar number : numbers) {
         const auto element = f(number);
         bytes.append(reinterpret_cast<const char*>(&element), sizeof element);
     }
+    return bytes;
 }
 
 /// A name and what to write under it; one of the two is empty.
@@ -67,17 +70,19 @@ struct Content {
     std::span<const Id> ids;
 };
 
-void append(std::string& bytes, const Content& content) {
-    const auto append_raw = [&](auto elements) {
-        bytes.append(reinterpret_cast<const char*>(elements.data()), elements.size_bytes());
+/// Hands on what stands in the file for a content: what is in memory as it is there, or what it becomes in another type.
+template <class F>
+void write_bytes(const Content& content, const F& write) {
+    const auto raw = [](auto elements) {
+        return std::string_view(reinterpret_cast<const char*>(elements.data()), elements.size_bytes());
     };
-    if (content.entry.dtype == Dtype::I64) return append_raw(content.ids);
-    if (content.entry.dtype == native_dtype) return append_raw(content.numbers);
+    if (content.entry.dtype == Dtype::I64) return write(raw(content.ids));
+    if (content.entry.dtype == native_dtype) return write(raw(content.numbers));
     switch (content.entry.dtype) {
-        case Dtype::F16: return append_as(bytes, content.numbers, to_f16);
-        case Dtype::BF16: return append_as(bytes, content.numbers, to_bf16);
-        case Dtype::F32: return append_as(bytes, content.numbers, [](Scalar number) { return static_cast<float>(number); });
-        default: return append_as(bytes, content.numbers, [](Scalar number) { return static_cast<double>(number); });
+        case Dtype::F16: return write(bytes_as(content.numbers, to_f16));
+        case Dtype::BF16: return write(bytes_as(content.numbers, to_bf16));
+        case Dtype::F32: return write(bytes_as(content.numbers, [](Scalar number) { return static_cast<float>(number); }));
+        default: return write(bytes_as(content.numbers, [](Scalar number) { return static_cast<double>(number); }));
     }
 }
 
@@ -175,15 +180,12 @@ NamedTensors SafetensorsFile::tensors() const {
 void save_safetensors(const std::string& path, const NamedTensors& tensors, const SafetensorsOptions& options) {
     const std::vector<Content> contents = contents_of(tensors, options);
     std::vector<StoredTensor> entries;
-    std::size_t size = 0;
-    for (const Content& content : contents) {
-        entries.push_back(content.entry);
-        size += (content.numbers.size() + content.ids.size()) * detail::bits_of(content.entry.dtype) / 8;
-    }
-    std::string bytes = detail::safetensors_header(entries, options.metadata);
-    bytes.reserve(bytes.size() + size);
-    for (const Content& content : contents) append(bytes, content);
-    write_file(path, bytes);
+    for (const Content& content : contents) entries.push_back(content.entry);
+    const std::string header = detail::safetensors_header(entries, options.metadata);
+    write_file(path, [&](const auto& write) {
+        write(header);
+        for (const Content& content : contents) write_bytes(content, write);
+    });
 }
 
 NamedTensors load_safetensors(const std::string& path) { return SafetensorsFile(path).tensors(); }

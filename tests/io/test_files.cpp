@@ -56,6 +56,25 @@ TEST_CASE("files: are written whole, keep their permissions and leave nothing be
     CHECK(files_in_scratch() == count);
 }
 
+TEST_CASE("files: are written piece by piece, and what the maker of the pieces throws leaves the old file") {
+    const std::string path = scratch("pieces.txt");
+    write_file(path, [](const auto& write) {
+        for (const char* piece : {"one ", "", "two ", "three"}) write(piece);
+    });
+    CHECK(read_file(path) == "one two three");
+    const std::size_t count = files_in_scratch();
+    CHECK_THROWS_WITH(write_file(path,
+                                 [](const auto& write) {
+                                     write("half");
+                                     throw std::runtime_error("no more");
+                                 }),
+                      "no more");
+    CHECK(read_file(path) == "one two three");
+    CHECK(files_in_scratch() == count);
+    write_file(path, [](const auto&) {});
+    CHECK(read_file(path).empty());
+}
+
 TEST_CASE("files: what cannot be written or read is said, and the old file stays") {
     CHECK_THROWS_WITH(write_file("/nowhere/file", "x"),
                       Catch::Contains("write_file: expected a file that can be written, got '/nowhere/file': No such"));
