@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <limits>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -29,8 +29,8 @@ void require(const char* operation, int status) {
 }
 
 int count_of(const char* operation, Index n) {
-    check<ValueError>(0 <= n && n <= std::numeric_limits<int>::max(), "{}: expected at most {} numbers at once, got {}",
-                      operation, std::numeric_limits<int>::max(), n);
+    check<ValueError>(0 <= n && n <= Communicator::max_numbers, "{}: expected at most {} numbers at once, got {}", operation,
+                      Communicator::max_numbers, n);
     return static_cast<int>(n);
 }
 
@@ -114,13 +114,28 @@ void Communicator::check_same_shapes(const char* operation, const Tensor& x) con
                           x.shape(), rank_);
 }
 
-int Communicator::checked_root(const char* operation, int root) const {
-    check<IndexError>(0 <= root && root < size_, "{}: expected a process in [0, {}), got {}", operation, size_, root);
-    return root;
+void Communicator::check_same(const char* operation, const char* what, const std::vector<std::string>& lines) const {
+    const std::string own = fmt::format("{}", fmt::join(lines, "\n")), first = broadcast(own);
+    const auto differs = static_cast<int>(all_reduce_max(own != first ? rank_ : 0));  // the last process that does
+    if (differs == 0) return;
+    std::istringstream own_lines(own), first_lines(first);
+    std::string mine, theirs;
+    while (mine == theirs) {  // ends on the process in question
+        if (!std::getline(own_lines, mine)) mine = "nothing more";
+        if (!std::getline(first_lines, theirs)) theirs = "nothing more";
+        if (rank_ != differs) break;
+    }
+    const std::string difference = broadcast(fmt::format("{} on process 0 and {} on process {}", theirs, mine, rank_), differs);
+    throw CommunicationError(fmt::format("{}: expected {} on all processes, got {}", operation, what, difference));
+}
+
+int Communicator::checked_process(const char* operation, int process) const {
+    check<IndexError>(0 <= process && process < size_, "{}: expected a process in [0, {}), got {}", operation, size_, process);
+    return process;
 }
 
 void Communicator::broadcast(Tensor& x, int root) const {
-    checked_root("Communicator.broadcast", root);
+    checked_process("Communicator.broadcast", root);
     check_same_shapes("Communicator.broadcast", x);
     start_broadcast(x.mutable_data(), x.numel(), root).wait();
 }
@@ -128,7 +143,7 @@ void Communicator::broadcast(Tensor& x, int root) const {
 std::string Communicator::broadcast(const std::string& text, int root) const {
     std::int64_t length = std::ssize(text);
     require("Communicator.broadcast",
-            MPI_Bcast(&length, 1, MPI_INT64_T, checked_root("Communicator.broadcast", root), handle()));
+            MPI_Bcast(&length, 1, MPI_INT64_T, checked_process("Communicator.broadcast", root), handle()));
     std::string result = rank_ == root ? text : std::string(static_cast<std::size_t>(length), '\0');
     require("Communicator.broadcast",
             MPI_Bcast(result.data(), count_of("Communicator.broadcast", length), MPI_CHAR, root, handle()));
@@ -151,11 +166,11 @@ Real Communicator::all_reduce_max(Real x) const {
     return x;
 }
 
-std::vector<std::string> Communicator::all_gather(const std::string& text) const {
-    std::vector<std::string> texts;
-    texts.reserve(static_cast<std::size_t>(size_));
-    for (int root = 0; root < size_; ++root) texts.push_back(broadcast(text, root));
-    return texts;
+std::vector<Real> Communicator::all_gather(const std::vector<Real>& x) const {
+    const int n = count_of("Communicator.all_gather", std::ssize(x));
+    std::vector<Real> all(x.size() * static_cast<std::size_t>(size_));
+    require("Communicator.all_gather", MPI_Allgather(x.data(), n, real_type, all.data(), n, real_type, handle()));
+    return all;
 }
 
 Request Communicator::start_all_reduce(Scalar* x, Index n) const {
@@ -167,8 +182,24 @@ Request Communicator::start_all_reduce(Scalar* x, Index n) const {
 
 Request Communicator::start_broadcast(Scalar* x, Index n, int root) const {
     MPI_Request started = MPI_REQUEST_NULL;
-    require("Communicator.start_broadcast", MPI_Ibcast(x, count_of("Communicator.start_broadcast", n), scalar_type,
-                                                       checked_root("Communicator.start_broadcast", root), handle(), &started));
+    require("Communicator.start_broadcast",
+            MPI_Ibcast(x, count_of("Communicator.start_broadcast", n), scalar_type,
+                       checked_process("Communicator.start_broadcast", root), handle(), &started));
+    return Request(started);
+}
+
+Request Communicator::start_send(const Scalar* x, Index n, int to) const {
+    MPI_Request started = MPI_REQUEST_NULL;
+    require("Communicator.start_send", MPI_Isend(x, count_of("Communicator.start_send", n), scalar_type,
+                                                 checked_process("Communicator.start_send", to), 0, handle(), &started));
+    return Request(started);
+}
+
+Request Communicator::start_receive(Scalar* x, Index n, int from) const {
+    MPI_Request started = MPI_REQUEST_NULL;
+    require("Communicator.start_receive",
+            MPI_Irecv(x, count_of("Communicator.start_receive", n), scalar_type,
+                      checked_process("Communicator.start_receive", from), 0, handle(), &started));
     return Request(started);
 }
 
@@ -179,9 +210,11 @@ void Communicator::all_to_all(const Scalar* from, Scalar* to, Index n) const {
 
 // Programs
 
-bool is_launched() {
-    constexpr std::array names = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID"};
-    return std::ranges::any_of(names, [](const char* name) { return std::getenv(name) != nullptr; });
+int launched_size() {
+    // Slurm's last: mpirun starts its processes within steps of Slurm.
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "JSM_NAMESPACE_SIZE", "FLUX_JOB_SIZE", "SLURM_STEP_NUM_TASKS"})
+        if (const char* size = std::getenv(name)) return std::max(1, std::atoi(size));
+    return 1;
 }
 
 int run(int& argc, char**& argv, const std::function<int(const Communicator&)>& body) {
@@ -198,7 +231,13 @@ int run(int& argc, char**& argv, const std::function<int(const Communicator&)>& 
     };
     int status = 1;
     try {
-        status = body(Communicator::world());
+        const Communicator world = Communicator::world();
+        check<CommunicationError>(
+            world.size() > 1 || launched_size() == 1,
+            "run: expected the {} processes of the launcher, got this one alone: start them by the mpirun of the "
+            "same MPI, or by srun --mpi=pmix",
+            launched_size());
+        status = body(world);
     } catch (const std::exception& error) {
         stop(error.what());
     } catch (...) {

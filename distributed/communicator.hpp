@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,29 +72,39 @@ public:
     Real all_reduce_max(Real x) const;
     /// Whether it holds on any of the processes.
     bool any(bool x) const { return all_reduce_max(x ? 1 : 0) != 0; }
-    /// The texts of all processes, by their numbers.
-    std::vector<std::string> all_gather(const std::string& text) const;
+    /// The numbers of all processes, as many of each, one process after the other.
+    std::vector<Real> all_gather(const std::vector<Real>& x) const;
 
     /// Throws ShapeError, in the name of an operation, unless x has one shape on all processes.
     void check_same_shapes(const char* operation, const Tensor& x) const;
+    /// Throws CommunicationError, in the name of an operation that expects `what` on all processes, unless they have the same lines; it gives
+    /// the first of them that differs.
+    void check_same(const char* operation, const char* what, const std::vector<std::string>& lines) const;
+
+    /// The most numbers that MPI exchanges at once; all exchanges throw ValueError beyond it.
+    static constexpr Index max_numbers = std::numeric_limits<int>::max();
 
     /// Begins to sum n numbers in place, for whoever has something else to do meanwhile.
     Request start_all_reduce(Scalar* x, Index n) const;
     /// Begins to send n numbers of process `root` to all others.
     Request start_broadcast(Scalar* x, Index n, int root) const;
+    /// Begins to send n numbers to process `to`, which begins to receive as many; of one process's to another the order is kept.
+    Request start_send(const Scalar* x, Index n, int to) const;
+    /// Begins to receive n numbers of process `from`.
+    Request start_receive(Scalar* x, Index n, int from) const;
     /// Part p of `from`, of n numbers, goes to process p; part p of `to` comes from it.
     void all_to_all(const Scalar* from, Scalar* to, Index n) const;
 
 private:
     explicit Communicator(MPI_Comm owned);
-    int checked_root(const char* operation, int root) const;
+    int checked_process(const char* operation, int process) const;
 
     std::shared_ptr<const MPI_Comm> handle_;
     int rank_ = 0, size_ = 1;
 };
 
-/// Whether a launcher such as mpirun or srun has started this process as one of its own.
-bool is_launched();
+/// How many processes a launcher such as mpirun or srun says that it has started with this one; 1 without a launcher.
+int launched_size();
 
 /// Runs the body of a program on all the processes that `mpirun` has started, or on one without it; returns the body's status.
 ///
@@ -103,7 +114,8 @@ bool is_launched();
 ///
 /// MPI begins before the body and ends after it: the body must return on all processes or throw on one. Where an exception leaves the
 /// body, on any of the processes, all of them end with status 1, and stderr says which one it was, on which machine, and why: none
-/// waits for one that has gone.
+/// waits for one that has gone. So do processes that a launcher has started together and that MPI does not connect, as where the
+/// launcher is that of another MPI: each would train alone.
 int run(int& argc, char**& argv, const std::function<int(const Communicator& processes)>& body);
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR::mpi

@@ -22,15 +22,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 void check_same_models(const Communicator& processes, const NamedTensors& tensors) {
-    std::string names;
+    std::vector<std::string> lines;
     for (const auto& [name, tensor] : tensors)
-        names += fmt::format("{}{} {}{}", names.empty() ? "" : ", ", name, tensor.shape(),
-                             tensor.requires_grad() ? "" : " without grad");
-    const std::vector<std::string> all = processes.all_gather(names);
-    for (std::size_t r = 1; r < all.size(); ++r)
-        check<CommunicationError>(all[r] == all[0],
-                                  "DataParallel: expected one model on all processes, got {} on process 0 and {} on process {}",
-                                  all[0], all[r], r);
+        lines.push_back(fmt::format("{} {}{}", name, tensor.shape(), tensor.requires_grad() ? "" : " without grad"));
+    processes.check_same("DataParallel", "one model", lines);
 }
 
 void check_weight(const char* operation, Real weight) {
@@ -106,11 +101,11 @@ DataParallel::DataParallel(const Communicator& processes, Module& model, const D
     tensors_ = detail::distinct_tensors("DataParallel", model);
     check_same_models(processes_, tensors_);
     for (const NamedTensor& named : tensors_) require_grad_.push_back(named.tensor.requires_grad());
+    for (const NamedTensor& named : model.named_parameters()) parameters_.push_back({named.tensor, 0, 0, 0});
+    fill_buckets(options.bucket_bytes);
     const no_grad off;
     for (NamedTensor& named : tensors_) processes_.broadcast(named.tensor);
     separate_random_stream(processes_);
-    for (const NamedTensor& named : model.named_parameters()) parameters_.push_back({named.tensor, 0, 0, 0});
-    fill_buckets(options.bucket_bytes);
 }
 
 /// Puts the parameters, the last first, in buckets that are full at this size.
@@ -129,7 +124,10 @@ void DataParallel::fill_buckets(Index bucket_bytes) {
         Index end = 0;
         for (const std::size_t p : bucket.parameters) end += parameters_[p].tensor.numel();
         for (const std::size_t p : bucket.parameters) parameters_[p].flag = end++;
-        bucket.values = zeros({end});
+        check<ValueError>(end <= Communicator::max_numbers,
+                          "DataParallel: expected parameters and buckets of at most {} numbers, got a bucket of {}",
+                          Communicator::max_numbers, end);
+        bucket.size = end;
     }
 }
 
@@ -162,17 +160,23 @@ void DataParallel::begin_sweep(const std::vector<Tensor>& kept, Real factor) {
     next_ = 0;
     exchanges_.clear();
     for (Bucket& bucket : buckets_) {
-        bucket.values.zero_();
+        bucket.values = Tensor();
         bucket.missing = bucket.parameters.size();
     }
     for (std::size_t p = 0; p < kept.size(); ++p)
         if (kept[p]) add(p, kept[p], factor);
 }
 
+/// The numbers of a bucket, 0 where a sweep has added nothing yet.
+Scalar* DataParallel::values_of(Bucket& bucket) {
+    if (!bucket.values) bucket.values = zeros({bucket.size});
+    return bucket.values.raw();
+}
+
 /// Adds to the gradient that a parameter has in its bucket.
 void DataParallel::add(std::size_t parameter, const Tensor& gradient, Real factor) {
     const Parameter& p = parameters_[parameter];
-    Scalar *const values = buckets_[p.bucket].values.raw(), *const sum = values + p.begin;
+    Scalar *const values = values_of(buckets_[p.bucket]), *const sum = values + p.begin;
     std::ranges::transform(gradient.values(), std::span<const Scalar>(sum, gradient.values().size()), sum,
                            [factor = static_cast<Scalar>(factor)](Scalar g, Scalar s) { return s + factor * g; });
     values[p.flag] = 1;
@@ -186,9 +190,9 @@ void DataParallel::know(std::size_t parameter) {
 
 void DataParallel::start_next() {
     Bucket& bucket = buckets_[next_++];
-    const Index n = bucket.values.numel();
-    exchanges_.push_back({n * static_cast<Index>(sizeof(Scalar)), Clock::now(), {}, {}});
-    bucket.request = processes_.start_all_reduce(bucket.values.raw(), n);
+    Scalar* const values = values_of(bucket);
+    exchanges_.push_back({bucket.size * static_cast<Index>(sizeof(Scalar)), Clock::now(), {}, {}});
+    bucket.request = processes_.start_all_reduce(values, bucket.size);
 }
 
 /// Lets MPI work on the exchanges, as it does only while it is called.
@@ -216,6 +220,7 @@ void DataParallel::finish(const std::vector<Tensor>& before) {
             }
             parameter.tensor.set_grad(std::move(sum));
         }
+        bucket.values = Tensor();
     }
 }
 
@@ -227,19 +232,33 @@ void DataParallel::sweep(const Tensor& loss, Real share) {
         if (const Tensor& tensor = parameters_[p].tensor; tensor.grad() && !watch.gathers(tensor)) add(p, tensor.grad());
 }
 
+/// What all processes together have. Lets their random streams go on from where the farthest of them is.
+DataParallel::Totals DataParallel::add_up(Real weight, Real loss) const {
+    Generator& random = default_generator();
+    const std::vector<Real> all = processes_.all_gather({weight, loss, static_cast<Real>(random.position())});
+    Totals totals{};
+    Real farthest = 0;
+    for (std::size_t i = 0; i < all.size(); i += 3) {
+        totals.weight += all[i];
+        totals.loss += all[i + 1];
+        farthest = std::max(farthest, all[i + 2]);
+    }
+    random.set_state(random.seed(), static_cast<std::uint64_t>(farthest));
+    return totals;
+}
+
 Real DataParallel::backward(const Tensor& loss, Real weight) {
     check_weight("DataParallel.backward", weight);
     check_parameters("DataParallel.backward");
     forget_if_cleared();
     const Real value = loss.item();
-    const std::vector<Real> totals =
-        processes_.all_reduce({kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0)});
-    check<ValueError>(totals[0] > 0, "DataParallel.backward: expected a weight above 0 on one of the processes, got none");
+    const Totals totals = add_up(kept_weight_ + weight, kept_loss_ + (weight > 0 ? weight * value : 0));
+    check<ValueError>(totals.weight > 0, "DataParallel.backward: expected a weight above 0 on one of the processes, got none");
     std::vector<Tensor> before = take_gradients();
     is_broken_ = true;  // until it is done
     try {
-        begin_sweep(has_kept_ ? before : std::vector<Tensor>(), 1 / totals[0]);
-        if (loss.requires_grad()) sweep(loss, weight / totals[0]);
+        begin_sweep(has_kept_ ? before : std::vector<Tensor>(), 1 / totals.weight);
+        if (loss.requires_grad()) sweep(loss, weight / totals.weight);
         const no_grad off;
         finish(has_kept_ ? std::vector<Tensor>(parameters_.size()) : before);
     } catch (...) {
@@ -249,7 +268,7 @@ Real DataParallel::backward(const Tensor& loss, Real weight) {
     }
     is_broken_ = has_kept_ = false;
     kept_weight_ = kept_loss_ = 0;
-    return totals[1] / totals[0];
+    return totals.loss / totals.weight;
 }
 
 void DataParallel::accumulate(const Tensor& loss, Real weight) {

@@ -38,11 +38,15 @@ struct ExchangeTime {
 /// are known are summed in flat buckets (Li et al. 2020, PyTorch Distributed, section 3.2).
 ///
 /// The model must be the same on all processes, and lives longer than this. A parameter that the loss of a process does not depend on counts
-/// as 0 there; one that no loss depends on has no gradient.
+/// as 0 there; one that no loss depends on has no gradient. A parameter with a hook is exchanged when the sweep is over, and so are the
+/// buckets after its own.
+///
+/// Each process has a random stream of its own (separate_random_stream). `backward` lets all of them go on from where the farthest is, so that
+/// the first process's, in a checkpoint, says where the others were.
 class DataParallel {
 public:
     /// Gives all processes the tensors of the first one's model. Throws CommunicationError where the models differ in names or shapes,
-    /// and ValueError for bucket_bytes below 1.
+    /// and ValueError for bucket_bytes below 1 and for more than Communicator::max_numbers in one bucket or parameter.
     DataParallel(const Communicator& processes, Module& model, const DataParallelOptions& options = {});
     DataParallel(const DataParallel&) = delete;
     DataParallel& operator=(const DataParallel&) = delete;
@@ -71,11 +75,17 @@ private:
         Index flag;   // where the bucket counts the processes that have one
     };
     struct Bucket {
-        Tensor values;
+        Index size = 0;
+        Tensor values;  // undefined until a sweep has some, and when they are the gradients
         std::vector<std::size_t> parameters;
-        std::size_t missing;  // parameters whose gradient is not known yet
+        std::size_t missing = 0;  // parameters whose gradient is not known yet
         Request request;
     };
+
+    struct Totals {
+        Real weight, loss;
+    };
+    Totals add_up(Real weight, Real loss) const;
 
     void fill_buckets(Index bucket_bytes);
     void check_parameters(const char* operation) const;
@@ -83,6 +93,7 @@ private:
     std::vector<Tensor> take_gradients();
     void sweep(const Tensor& loss, Real share);
     void begin_sweep(const std::vector<Tensor>& kept, Real factor);
+    static Scalar* values_of(Bucket& bucket);
     void add(std::size_t parameter, const Tensor& gradient, Real factor = 1);
     void know(std::size_t parameter);
     void start_next();

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include <tapehead/autograd/check.hpp>
 #include <tapehead/autograd/grad_mode.hpp>
 
 namespace tapehead::inline TAPEHEAD_SCALAR::mpi {
 namespace {
 
-/// Each parameter to one process, and by broadcasts, all on their way at the same time, to the others.
+/// Each parameter to one process, and from it to the others; all exchanges are on their way at the same time.
 class Shards final : public UpdateSharing {
 public:
     Shards(const Communicator& processes, std::vector<int> owners)
@@ -23,6 +24,20 @@ public:
         requests.reserve(tensors.size());
         for (auto& [parameter, tensor] : tensors)
             requests.push_back(processes_.start_broadcast(tensor.mutable_data(), tensor.numel(), owners_[parameter]));
+        for (Request& request : requests) request.wait();
+    }
+
+    bool gathers() const override { return processes_.is_first(); }
+
+    void gather(std::vector<Shared> tensors) override {
+        const no_grad off;
+        std::vector<Request> requests;
+        for (auto& [parameter, tensor] : tensors) {
+            const int owner = owners_[parameter];
+            if (owner == 0) continue;
+            if (gathers()) requests.push_back(processes_.start_receive(tensor.mutable_data(), tensor.numel(), owner));
+            else requests.push_back(processes_.start_send(tensor.data(), tensor.numel(), 0));
+        }
         for (Request& request : requests) request.wait();
     }
 
@@ -49,7 +64,14 @@ std::vector<int> partition(const std::vector<Index>& sizes, int n) {
 
 void shard(const Communicator& processes, Optimizer& optimizer) {
     std::vector<Index> sizes;
-    for (const Trained& trained : optimizer.trained()) sizes.push_back(trained.parameter.numel());
+    std::vector<std::string> lines{optimizer.kind()};
+    for (const Trained& trained : optimizer.trained()) {
+        sizes.push_back(trained.parameter.numel());
+        lines.push_back(fmt::format("{} {} in group {}", trained.name, trained.parameter.shape(), trained.group));
+        check<ValueError>(sizes.back() <= Communicator::max_numbers, "shard: expected parameters of at most {} numbers, got {}",
+                          Communicator::max_numbers, lines.back());
+    }
+    processes.check_same("shard", "one optimizer", lines);
     optimizer.share(std::make_unique<Shards>(processes, partition(sizes, processes.size())));
 }
 

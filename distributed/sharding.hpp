@@ -13,8 +13,9 @@ namespace tapehead::inline TAPEHEAD_SCALAR::mpi {
 ///     mpi::shard(processes, optimizer);
 ///
 /// Parameters stay whole: the largest go first, each to the process that has the least. Since all know all gradients, as DataParallel
-/// leaves them, clipping is as without. `state_dict`, and so a Checkpoint, gathers what is remembered from all; any number of
-/// processes can load it. Collective.
+/// leaves them, clipping is as without. `state_dict`, and so a Checkpoint, gathers what is remembered on the first process, which then
+/// has room for all of it; any number of processes can load it, each its part. Collective. Throws CommunicationError where the
+/// optimizers differ, ValueError for parameters of more than Communicator::max_numbers, and StateError the second time.
 void shard(const Communicator& processes, Optimizer& optimizer);
 
 /// Which of n processes has what of the given sizes: the largest first, each to the one that has the least so far.

@@ -76,14 +76,9 @@ std::string to_json(const OptimizerState& state) {
                        state.step_count, json_number(state.lr), fmt::join(groups, ","));
 }
 
-/// The tensor of a list that the JSON names.
-Tensor find(const NamedTensors& tensors, const std::string& name) {
-    const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
-    check<JsonError>(found != tensors.end(), "JSON: expected the name of a tensor of the file, got '{}'", name);
-    return found->tensor;
-}
-
-OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensors) {
+/// From its JSON, with the tensors that `read` gives for the names of a parameter and of what is remembered for it.
+template <class F>
+OptimizerState optimizer_state(const JsonValue& json, const F& read) {
     OptimizerState state{json.at("kind").to_text(), to_natural(json.at("step_count")), to_real(json.at("lr")), {}};
     for (const JsonValue& from : json.at("groups").to_list()) {
         OptimizerState::Group& group = state.groups.emplace_back();
@@ -97,13 +92,39 @@ OptimizerState optimizer_state(const JsonValue& json, const NamedTensors& tensor
             for (const JsonValue& extent : shape) parameter.shape.push_back(to_natural(extent));
             parameter.steps = to_natural(saved.at("steps"));
             for (const JsonValue& name : saved.at("tensors").to_list())
-                parameter.tensors.push_back({name.to_text(), find(tensors, dotted(parameter.name, name.to_text()))});
+                parameter.tensors.push_back({name.to_text(), read(parameter.name, name.to_text())});
         }
     }
     return state;
 }
 
 }  // namespace
+
+/// A part of a checkpoint that is open.
+class Checkpoint::Stored {
+public:
+    Stored(const SafetensorsFile& file, const std::string& part, std::string text)
+        : json(std::move(text)), file_(&file), prefix_(part + ".") {}
+
+    std::string json;
+
+    /// An array by its name in the part. Throws JsonError where there is none.
+    Tensor tensor(const std::string& name) const {
+        check<JsonError>(file_->has(prefix_ + name), "JSON: expected the name of a tensor of the file, got '{}'", name);
+        return file_->tensor(prefix_ + name);
+    }
+    NamedTensors tensors() const {
+        NamedTensors all;
+        for (const StoredTensor& stored : file_->entries())
+            if (stored.name.starts_with(prefix_))
+                all.push_back({stored.name.substr(prefix_.size()), file_->tensor(stored.name)});
+        return all;
+    }
+
+private:
+    const SafetensorsFile* file_;
+    std::string prefix_;
+};
 
 void save_model(const std::string& path, Module& model, const SafetensorsOptions& options) {
     save_safetensors(path, detail::distinct_tensors("save_model", model), options);
@@ -128,23 +149,32 @@ void Checkpoint::add(const std::string& name, Module& model) {
          [&model] {
              return State{"{}", detail::distinct_tensors("Checkpoint", model)};
          },
-         [&model](const State& state) {
-             return [match = detail::match_state(model, state.tensors, {})]() mutable { match.copy(); };
+         [&model](const Stored& state) {
+             return [match = detail::match_state(model, state.tensors(), {})]() mutable { match.copy(); };
          }});
 }
 
 void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
     const auto save = [&optimizer] {
-        const OptimizerState remembered = optimizer.state_dict();
+        const OptimizerState remembered = optimizer.state_view();
         State state{to_json(remembered), {}};
         for (const OptimizerState::Group& group : remembered.groups)
             for (const OptimizerState::Parameter& parameter : group.parameters)
                 for (const auto& [tensor_name, tensor] : parameter.tensors)
-                    state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
+                    if (tensor) state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
         return state;
     };
-    add({name, save, [&optimizer](const State& state) {
-             return optimizer.prepare_load(optimizer_state(detail::parse_json(state.json), state.tensors));
+    add({name, save, [&optimizer](const Stored& state) {
+             std::map<std::string, Tensor> read_before;  // however often the JSON of a broken file names one
+             const auto read = [&](const std::string& parameter, const std::string& tensor) {
+                 const auto& trained = optimizer.trained();
+                 const auto own = std::ranges::find(trained, parameter, &Trained::name);
+                 const bool is_kept = own == trained.end() || optimizer.is_own(*own);
+                 Tensor& result = read_before[dotted(parameter, tensor)];
+                 if (is_kept && !result) result = state.tensor(dotted(parameter, tensor));
+                 return result;
+             };
+             return optimizer.prepare_load(optimizer_state(detail::parse_json(state.json), read));
          }});
 }
 
@@ -153,10 +183,9 @@ void Checkpoint::add(const std::string& name, Schedule& schedule) {
         const ScheduleState state = schedule.state_dict();
         return State{fmt::format(R"({{"step":{},"base_lr":{}}})", state.step, json_number(state.base_lr)), {}};
     };
-    add({name, save, [&schedule](const State& state) {
+    add({name, save, [&schedule](const Stored& state) {
              const JsonValue json = detail::parse_json(state.json);
-             const ScheduleState loaded{to_natural(json.at("step")), to_real(json.at("base_lr"))};
-             return [&schedule, loaded] { schedule.load_state_dict(loaded); };
+             return schedule.prepare_load({to_natural(json.at("step")), to_real(json.at("base_lr"))});
          }});
 }
 
@@ -167,11 +196,10 @@ void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
                                  state.cooldown_left),
                      {}};
     };
-    add({name, save, [&schedule](const State& state) {
+    add({name, save, [&schedule](const Stored& state) {
              const JsonValue json = detail::parse_json(state.json);
-             const PlateauState loaded{to_real(json.at("best")), to_natural(json.at("bad_steps")),
-                                       to_natural(json.at("cooldown_left"))};
-             return [&schedule, loaded] { schedule.load_state_dict(loaded); };
+             return schedule.prepare_load(
+                 {to_real(json.at("best")), to_natural(json.at("bad_steps")), to_natural(json.at("cooldown_left"))});
          }});
 }
 
@@ -180,8 +208,8 @@ void Checkpoint::add(const std::string& name, ExponentialMovingAverage& average)
         AverageState state = average.state_dict();
         return State{fmt::format(R"({{"updates":{}}})", state.updates), std::move(state.averages)};
     };
-    add({name, save, [&average](const State& state) {
-             return average.prepare_load({to_natural(detail::parse_json(state.json).at("updates")), state.tensors});
+    add({name, save, [&average](const Stored& state) {
+             return average.prepare_load({to_natural(detail::parse_json(state.json).at("updates")), state.tensors()});
          }});
 }
 
@@ -189,7 +217,7 @@ void Checkpoint::add(const std::string& name, Generator& generator) {
     const auto save = [&generator] {
         return State{fmt::format(R"({{"seed":{},"position":{}}})", generator.seed(), generator.position()), {}};
     };
-    add({name, save, [&generator](const State& state) {
+    add({name, save, [&generator](const Stored& state) {
              const JsonValue json = detail::parse_json(state.json);
              return [&generator, seed = json.at("seed").to_unsigned(), position = json.at("position").to_unsigned()] {
                  generator.set_state(seed, position);
@@ -202,7 +230,7 @@ void Checkpoint::add(const std::string& name, Index& number) {
          [&number] {
              return State{fmt::format("{}", number), {}};
          },
-         [&number](const State& state) {
+         [&number](const Stored& state) {
              return [&number, loaded = detail::parse_json(state.json).to_integer()] { number = loaded; };
          }});
 }
@@ -212,7 +240,7 @@ void Checkpoint::add(const std::string& name, Real& number) {
          [&number] {
              return State{json_number(number), {}};
          },
-         [&number](const State& state) {
+         [&number](const Stored& state) {
              return [&number, loaded = to_real(detail::parse_json(state.json))] { number = loaded; };
          }});
 }
@@ -236,23 +264,28 @@ void Checkpoint::collect() const {
     for (const Part& part : parts_) static_cast<void>(part.save());
 }
 
-/// Loads every part or, where one of them throws, none: all that takes memory, for going back too, comes first. From the last to the
-/// first, so that an optimizer, which is there before its schedules, has the last word on its learning rate.
-void Checkpoint::load_all(const std::vector<State>& states) {
-    std::vector<std::function<void()>> go_back, go_on;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-        State before = parts_[i].save();
-        for (auto& [name, tensor] : before.tensors) tensor = clone(tensor.detach());
-        go_back.push_back(parts_[i].load(before));
-        go_on.push_back(parts_[i].load(states[i]));
+/// What the file has for each part. Takes their texts out of `texts`.
+std::vector<Checkpoint::Stored> Checkpoint::stored_parts(const SafetensorsFile& file, std::map<std::string, std::string>& texts,
+                                                         const std::string& path) const {
+    std::vector<Stored> parts;
+    std::vector<std::string> missing, unexpected;
+    for (const Part& part : parts_) {
+        const auto text = texts.extract(reserved + part.name);
+        if (!text) missing.push_back(part.name);
+        else parts.emplace_back(file, part.name, text.mapped());
     }
-    std::size_t first = parts_.size();  // of those that are loaded
-    try {
-        for (; first > 0; --first) go_on[first - 1]();
-    } catch (...) {
-        for (std::size_t i = parts_.size(); i > first; --i) go_back[i - 1]();
-        throw;
+    for (const auto& [name, text] : texts)
+        if (name.starts_with(reserved)) unexpected.push_back(name.substr(reserved.size()));
+    check<StateError>(missing.empty() && unexpected.empty(),
+                      "Checkpoint: expected the parts that were added, got '{}' with missing [{}], unexpected [{}]", path,
+                      fmt::join(missing, ", "), fmt::join(unexpected, ", "));
+    for (const StoredTensor& stored : file.entries()) {
+        const std::size_t dot = stored.name.find('.');
+        const bool is_known = std::ranges::find(parts_, stored.name.substr(0, dot), &Part::name) != parts_.end();
+        check<FileError>(dot != std::string::npos && is_known, "Checkpoint: expected tensors of its parts, got '{}' in '{}'",
+                         stored.name, path);
     }
+    return parts;
 }
 
 std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
@@ -262,32 +295,20 @@ std::map<std::string, std::string> Checkpoint::load(const std::string& path) {
     check<FileError>(format && format.mapped() == format_version,
                      "Checkpoint: expected a checkpoint of format {}, got '{}' of {}", format_version, path,
                      format ? "format " + format.mapped() : "another kind");
-    std::vector<State> states;
-    std::vector<std::string> missing, unexpected;
-    for (const Part& part : parts_) {
-        const auto text = texts.extract(reserved + part.name);
-        if (!text) missing.push_back(part.name);
-        else states.push_back({text.mapped(), {}});
-    }
-    for (const auto& [name, text] : texts)
-        if (name.starts_with(reserved)) unexpected.push_back(name.substr(reserved.size()));
-    check<StateError>(missing.empty() && unexpected.empty(),
-                      "Checkpoint: expected the parts that were added, got '{}' with missing [{}], unexpected [{}]", path,
-                      fmt::join(missing, ", "), fmt::join(unexpected, ", "));
-    for (const StoredTensor& stored : file.entries()) {
-        const std::size_t dot = stored.name.find('.');
-        const auto part = std::ranges::find(parts_, stored.name.substr(0, dot), &Part::name);
-        check<FileError>(dot != std::string::npos && part != parts_.end(),
-                         "Checkpoint: expected tensors of its parts, got '{}' in '{}'", stored.name, path);
-        states[static_cast<std::size_t>(part - parts_.begin())].tensors.push_back(
-            {stored.name.substr(dot + 1), file.tensor(stored.name)});
-    }
+    const std::vector<Stored> parts = stored_parts(file, texts, path);
+    std::vector<std::function<void()>> take_over;
     try {
-        load_all(states);
+        for (std::size_t i = 0; i < parts_.size(); ++i) take_over.push_back(parts_[i].prepare_load(parts[i]));
     } catch (const JsonError& error) {
         throw FileError(fmt::format("Checkpoint: expected the state of each part in '{}', got {}", path, error.what()));
     } catch (const ValueError& error) {  // of a hyperparameter or a rate
         throw StateError(fmt::format("Checkpoint: expected the state of these parts in '{}', got {}", path, error.what()));
+    }
+    // Nothing fails from here on. From the last to the first, so that an optimizer, which is there before its schedules, has the last word
+    // on its learning rate.
+    while (!take_over.empty()) {
+        take_over.back()();
+        take_over.pop_back();  // and the memory of what it has copied or replaced
     }
     return texts;
 }

@@ -65,7 +65,7 @@ public:
     /// Does of `save` all but the file: for the other ones of several processes that share an optimizer, whose state is spread over them.
     void collect() const;
 
-    /// Puts all parts back where they were when the file was written, and returns its texts.
+    /// Puts all parts back where they were when the file was written, and returns its texts. Of several processes each loads on its own.
     ///
     /// Throws FileError for a file that is no checkpoint, StateError if its parts are others or do not fit these, and then changes nothing.
     std::map<std::string, std::string> load(const std::string& path);
@@ -76,15 +76,18 @@ private:
         std::string json;
         NamedTensors tensors;
     };
+    /// The same in a file, where an array is read when it is asked for.
+    class Stored;
     struct Part {
         std::string name;
         std::function<State()> save;
-        /// Readies a state; what it returns takes it over, without memory.
-        std::function<std::function<void()>(const State&)> load;
+        /// Does all that can fail; what it returns takes over the state.
+        std::function<std::function<void()>(const Stored&)> prepare_load;
     };
 
     void add(Part part);
-    void load_all(const std::vector<State>& states);
+    std::vector<Stored> stored_parts(const SafetensorsFile& file, std::map<std::string, std::string>& texts,
+                                     const std::string& path) const;
 
     std::vector<Part> parts_;
 };

@@ -12,9 +12,9 @@
 namespace tapehead::inline TAPEHEAD_SCALAR {
 namespace {
 
-/// What in the names and shapes of a saved parameter does not fit the own one, appended to a list.
-void compare(const Trained& own, const OptimizerState::Parameter& saved, const std::vector<std::string>& state_names,
-             std::vector<std::string>& differences) {
+/// What in the names and shapes of a saved parameter does not fit the own one, appended to a list. Tensors may be missing unless kept here.
+void compare(const Trained& own, bool is_kept, const OptimizerState::Parameter& saved,
+             const std::vector<std::string>& state_names, std::vector<std::string>& differences) {
     if (saved.shape != own.parameter.shape())
         differences.push_back(fmt::format("'{}' has shape {} instead of {}", own.name, saved.shape, own.parameter.shape()));
     if (saved.steps < 0) differences.push_back(fmt::format("'{}' has {} steps", own.name, saved.steps));
@@ -25,7 +25,7 @@ void compare(const Trained& own, const OptimizerState::Parameter& saved, const s
         const auto& [name, tensor] = saved.tensors[i];
         if (name != state_names[i])
             differences.push_back(fmt::format("'{}' has state '{}' instead of '{}'", own.name, name, state_names[i]));
-        else if (!tensor || tensor.shape() != own.parameter.shape())
+        else if (tensor ? tensor.shape() != own.parameter.shape() : is_kept)
             differences.push_back(fmt::format("'{}' has '{}' of shape {}", own.name, name, tensor ? tensor.shape() : Shape()));
     }
 }
@@ -36,6 +36,11 @@ Index HyperparameterVisitor::whole(const char* name, Real number) {
     check<ValueError>(number == std::floor(number) && std::abs(number) < 0x1p63, "{}: expected a whole number, got {}", name,
                       number);
     return static_cast<Index>(number);
+}
+
+Real detail::checked_lr(Real lr) {
+    check<ValueError>(0 <= lr && std::isfinite(lr), "set_lr: expected a finite lr that is not negative, got {}", lr);
+    return lr;
 }
 
 void detail::check_in_range(const char* kind, const char* name, Real value, HyperparameterRange range) {
@@ -160,30 +165,37 @@ Real Optimizer::lr(Index group) const {
     return group == 0 ? lr_ : initial_lrs_[static_cast<std::size_t>(group)] * (lr_ / initial_lrs_[0]);
 }
 
-void Optimizer::set_lr(Real lr) {
-    check<ValueError>(0 <= lr && std::isfinite(lr), "set_lr: expected a finite lr that is not negative, got {}", lr);
-    lr_ = lr;
-}
+void Optimizer::set_lr(Real lr) { lr_ = detail::checked_lr(lr); }
 
-OptimizerState Optimizer::state_dict() const {
+OptimizerState Optimizer::gather_state(bool copies) const {
     OptimizerState result{kind_, step_count_, lr_, {}};
     for (std::size_t g = 0; g < initial_lrs_.size(); ++g) result.groups.push_back({hyperparameters(static_cast<Index>(g)), {}});
-    std::vector<UpdateSharing::Shared> tensors;
+    const bool gathers = sharing_ && sharing_->gathers();
+    std::vector<UpdateSharing::Shared> shared;
     for (std::size_t p = 0; p < trained_.size(); ++p) {
         const Trained& trained = trained_[p];
         OptimizerState::Parameter saved{trained.name, trained.parameter.shape(), trained.steps, {}};
-        if (trained.steps > 0) {
-            const auto names = state_names(trained.group);
-            for (std::size_t i = 0; i < names.size(); ++i) {
-                const Tensor copy = is_own(trained) ? clone(trained.state[i]) : zeros(saved.shape);
-                saved.tensors.push_back({names[i], copy});
-                tensors.push_back({p, copy});
-            }
+        const auto names = trained.steps > 0 ? state_names(trained.group) : std::vector<std::string>();
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            Tensor tensor;
+            if (is_own(trained)) tensor = copies ? clone(trained.state[i]) : trained.state[i];
+            else if (gathers) tensor = zeros(saved.shape);
+            if (sharing_ && tensor) shared.push_back({p, tensor});
+            saved.tensors.push_back({names[i], std::move(tensor)});
         }
         result.groups[static_cast<std::size_t>(trained.group)].parameters.push_back(std::move(saved));
     }
-    if (sharing_) sharing_->share(std::move(tensors));
+    if (sharing_) sharing_->gather(std::move(shared));
     return result;
+}
+
+void Optimizer::load_state_dict(const OptimizerState& state) {
+    OptimizerState copy = state;
+    for (OptimizerState::Group& group : copy.groups)
+        for (OptimizerState::Parameter& parameter : group.parameters)
+            for (auto& [name, tensor] : parameter.tensors)
+                if (tensor) tensor = clone(tensor.detach());
+    prepare_load(copy)();
 }
 
 void Optimizer::check_groups(const OptimizerState& state) const {
@@ -209,7 +221,7 @@ std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
         const auto& saved = state.groups[g].parameters;
         const auto entry = std::find_if(saved.begin(), saved.end(), [&](const auto& p) { return p.name == own.name; });
         found.push_back(entry == saved.end() ? nullptr : &*entry);
-        if (found.back()) compare(own, *found.back(), state_names[g], differences);
+        if (found.back()) compare(own, is_own(own), *found.back(), state_names[g], differences);
         else differences.push_back(fmt::format("'{}' is missing in group {}", own.name, g));
     }
     for (std::size_t g = 0; g < state.groups.size(); ++g)
@@ -226,7 +238,7 @@ std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
         loaded[i].steps = found[i]->steps;
         loaded[i].state.clear();
         if (!is_own(trained_[i])) continue;
-        for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(clone(saved.tensor.detach()));
+        for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(saved.tensor);
     }
     return [this, loaded = std::move(loaded), lrs = std::move(lrs), lr = state.lr, step_count = state.step_count]() mutable {
         trained_.swap(loaded);

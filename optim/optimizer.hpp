@@ -63,7 +63,7 @@ struct Trained {
     std::vector<Tensor> state;  ///< what the rule's state_names name, of the parameter's shape; 0 at the first step
 };
 
-/// All that an optimizer remembers, as copies: plain data, to be saved and put back.
+/// All that an optimizer remembers: plain data, to be saved and put back.
 struct OptimizerState {
     /// A hyperparameter of a group.
     struct Hyperparameter {
@@ -72,10 +72,11 @@ struct OptimizerState {
     };
     /// What is remembered for a parameter.
     struct Parameter {
-        std::string name;      ///< full
-        Shape shape;           ///< of the parameter
-        Index steps = 0;       ///< updates so far: fewer than the optimizer's steps where it had no gradient in some
-        NamedTensors tensors;  ///< momentum and the like, of the parameter's shape; none before its first step
+        std::string name;  ///< full
+        Shape shape;       ///< of the parameter
+        Index steps = 0;   ///< updates so far: fewer than the optimizer's steps where it had no gradient in some
+        /// Momentum and the like, of the parameter's shape; none before its first step. Undefined where another process keeps them.
+        NamedTensors tensors;
     };
     /// A group of parameters.
     struct Group {
@@ -90,11 +91,13 @@ struct OptimizerState {
 };
 
 /// Several processes that share the work of an optimizer: each parameter is updated, and what is remembered for it kept, on one of them.
-/// distributed/ has the one on MPI. Its functions are collective: all processes call them alike.
+/// distributed/ has the one on MPI. `share` and `gather` are collective: all processes call them for the same tensors.
 struct UpdateSharing {
     virtual ~UpdateSharing() = default;
     /// Whether this process updates a parameter, by its number among those of the optimizer.
     virtual bool is_own(std::size_t parameter) const = 0;
+    /// Whether this process is the one that `gather` gives the tensors of all.
+    virtual bool gathers() const = 0;
     /// What belongs to a parameter: itself, or what is remembered for it.
     struct Shared {
         std::size_t parameter;  ///< its number among those of the optimizer
@@ -102,6 +105,8 @@ struct UpdateSharing {
     };
     /// Gives each tensor the values that it has where its parameter is updated.
     virtual void share(std::vector<Shared> tensors) = 0;
+    /// The same on the process that gathers alone; the others need only have what is their own.
+    virtual void gather(std::vector<Shared> tensors) = 0;
 };
 
 /// Changes parameters so that a loss falls, by the gradients that `backward` left in them.
@@ -141,19 +146,25 @@ public:
 
     /// The parameters, group by group, with what is remembered for them here.
     const std::vector<Trained>& trained() const { return trained_; }
+    /// Whether this process updates a parameter of `trained()`, and keeps what is remembered for it: all of them, unless the work is shared.
+    bool is_own(const Trained& trained) const;
     /// From now on the work is shared with other processes, whose optimizers are the same; what is remembered of the parameters of others
-    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and `state_dict` become collective, and so does
-    /// loading a Checkpoint; a step whose exchange fails is not taken back. Throws StateError the second time.
+    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and what gives out the state become collective; a
+    /// step whose exchange fails is not taken back. Observers see the updates of this process. Throws StateError the second time.
     void share(std::unique_ptr<UpdateSharing> sharing);
 
-    /// A copy of all that the optimizer remembers.
-    OptimizerState state_dict() const;
-    /// Takes over a state, hyperparameters and learning rate included; what belongs to a parameter is found by its name.
+    /// A copy of all that the optimizer remembers. Where the work is shared, one process has all of it, and each other what it keeps.
+    OptimizerState state_dict() const { return gather_state(true); }
+    /// The same without copies, of tensors that the next step changes: for whoever is done with them before.
+    OptimizerState state_view() const { return gather_state(false); }
+    /// Takes over a copy of a state, hyperparameters and learning rate included; what belongs to a parameter is found by its name. What
+    /// another process keeps need not be there.
     ///
     /// Throws StateError listing what differs (kind, groups, hyperparameters, names, shapes), ValueError for a hyperparameter
     /// out of range, and then changes nothing.
-    void load_state_dict(const OptimizerState& state) { prepare_load(state)(); }
-    /// Does of load_state_dict what can fail; what it returns takes over the state, once, and asks for no memory. Throws as load_state_dict.
+    void load_state_dict(const OptimizerState& state);
+    /// Does of load_state_dict what can fail; what it returns takes over the state, once, with its very tensors, and neither throws nor
+    /// asks for memory. Throws as load_state_dict.
     virtual std::function<void()> prepare_load(const OptimizerState& state) = 0;
 
 protected:
@@ -177,7 +188,7 @@ private:
 
     struct Change;
     std::vector<Change> prepare_step(bool may_fail);
-    bool is_own(const Trained& trained) const;
+    OptimizerState gather_state(bool copies) const;
     void share_updates(const std::vector<Change>& changes);
 
     std::string kind_;
@@ -206,6 +217,9 @@ concept UpdateRule = requires(Rule rule, const Rule& constant, const Hyperparame
 };
 
 namespace detail {
+
+/// The rate. Throws ValueError, as set_lr, for one that is negative or not finite.
+Real checked_lr(Real lr);
 
 /// Throws ValueError for a hyperparameter out of range.
 void check_in_range(const char* kind, const char* name, Real value, HyperparameterRange range);

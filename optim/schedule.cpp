@@ -34,11 +34,13 @@ void Schedule::step() {
     ++state_.step;
 }
 
-void Schedule::load_state_dict(const ScheduleState& state) {
+std::function<void()> Schedule::prepare_load(const ScheduleState& state) {
     check<StateError>(state.step >= 0 && state.base_lr >= 0 && std::isfinite(state.base_lr),
                       "load_state_dict: expected a step and a base_lr, got {} and {}", state.step, state.base_lr);
-    optimizer_->set_lr(lr_(state.step, state.base_lr));
-    state_ = state;
+    return [this, state, lr = detail::checked_lr(lr_(state.step, state.base_lr))] {
+        optimizer_->set_lr(lr);
+        state_ = state;
+    };
 }
 
 Schedule Schedule::constant(Optimizer& optimizer) {
@@ -147,10 +149,10 @@ void ReduceOnPlateau::step(Real metric) {
     state_.bad_steps = 0;
 }
 
-void ReduceOnPlateau::load_state_dict(const PlateauState& state) {
+std::function<void()> ReduceOnPlateau::prepare_load(const PlateauState& state) {
     check<StateError>(state.bad_steps >= 0 && state.cooldown_left >= 0, "load_state_dict: expected counts, got {} and {}",
                       state.bad_steps, state.cooldown_left);
-    state_ = state;
+    return [this, state] { state_ = state; };
 }
 
 }  // namespace tapehead::inline TAPEHEAD_SCALAR

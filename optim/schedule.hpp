@@ -91,8 +91,11 @@ public:
     Index step_count() const { return state_.step; }  ///< the current step
 
     ScheduleState state_dict() const { return state_; }  ///< a copy of the step and the base rate
-    /// Goes to the step of a state and gives the optimizer its rate. Throws StateError for negative numbers.
-    void load_state_dict(const ScheduleState& state);
+    /// Goes to the step of a state and gives the optimizer its rate. Throws StateError for negative numbers, ValueError for the rate, and then
+    /// changes nothing.
+    void load_state_dict(const ScheduleState& state) { prepare_load(state)(); }
+    /// Does of load_state_dict what can fail; what it returns does not throw. Throws as load_state_dict.
+    std::function<void()> prepare_load(const ScheduleState& state);
 
 private:
     Optimizer* optimizer_;
@@ -135,7 +138,9 @@ public:
     /// The best metric and the counts.
     const PlateauState& state_dict() const { return state_; }
     /// Throws StateError for negative counts.
-    void load_state_dict(const PlateauState& state);
+    void load_state_dict(const PlateauState& state) { prepare_load(state)(); }
+    /// Does of load_state_dict what can fail; what it returns does not throw. Throws as load_state_dict.
+    std::function<void()> prepare_load(const PlateauState& state);
 
 private:
     bool is_better(Real metric) const;

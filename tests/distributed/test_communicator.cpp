@@ -37,9 +37,12 @@ TEST_CASE("a tensor and a text come from the process that has them") {
         CHECK(processes().broadcast("from " + std::to_string(processes().rank()), root) == "from " + std::to_string(root));
     }
     CHECK(processes().broadcast(std::string()).empty());
-    const auto all = processes().all_gather(std::string(static_cast<std::size_t>(processes().rank()), 'x'));
-    REQUIRE(std::ssize(all) == processes().size());
-    for (int r = 0; r < processes().size(); ++r) CHECK(std::ssize(all[static_cast<std::size_t>(r)]) == r);
+    const std::vector<Real> all = processes().all_gather({rank(), 7});
+    REQUIRE(std::ssize(all) == 2 * processes().size());
+    for (int r = 0; r < processes().size(); ++r) {
+        CHECK(all[2 * static_cast<std::size_t>(r)] == r);
+        CHECK(all[2 * static_cast<std::size_t>(r) + 1] == 7);
+    }
 }
 
 TEST_CASE("parts go to all processes, each to its own") {
@@ -50,6 +53,24 @@ TEST_CASE("parts go to all processes, each to its own") {
     for (int r = 0; r < processes().size(); ++r) {
         CHECK(to[2 * static_cast<std::size_t>(r)] == r);
         CHECK(to[2 * static_cast<std::size_t>(r) + 1] == 10 * rank());
+    }
+}
+
+TEST_CASE("numbers go from one process to another, in their order") {
+    if (processes().is_first()) {
+        for (int from = 1; from < processes().size(); ++from) {
+            std::vector<Scalar> first(3), second(1);
+            mpi::Request one = processes().start_receive(first.data(), 3, from);
+            processes().start_receive(second.data(), 1, from).wait();
+            one.wait();
+            CHECK(first == std::vector<Scalar>(3, static_cast<Scalar>(from)));
+            CHECK(second == std::vector<Scalar>{-1});
+        }
+    } else {
+        const std::vector<Scalar> first(3, static_cast<Scalar>(rank())), second{-1};
+        mpi::Request one = processes().start_send(first.data(), 3, 0);
+        processes().start_send(second.data(), 1, 0).wait();
+        one.wait();
     }
 }
 
@@ -68,6 +89,18 @@ TEST_CASE("what does not fit together is said on every process") {
                                           std::to_string(x.numel()) + "] on process"));
         CHECK_THROWS_AS(processes().broadcast(x), ShapeError);
     }
+    if (processes().size() > 1) {
+        const std::string last = std::to_string(processes().size() - 1);
+        const std::string mine = processes().rank() == processes().size() - 1 ? "c" : "b";
+        CHECK_THROWS_WITH(processes().check_same("test", "one list", {"a", mine, "d"}),
+                          "test: expected one list on all processes, got b on process 0 and c on process " + last);
+        std::vector<std::string> lines{"a"};
+        if (!processes().is_first()) lines.emplace_back("b");
+        CHECK_THROWS_WITH(processes().check_same("test", "one list", lines),
+                          Catch::Contains("got nothing more on process 0 and b"));
+    }
+    processes().check_same("test", "one list", {"a", "b"});
+    processes().check_same("test", "one list", {});
     Tensor x = zeros({2});
     CHECK_THROWS_WITH(processes().broadcast(x, processes().size()), Catch::Contains("expected a process in [0, "));
     CHECK_THROWS_AS(processes().broadcast("", -1), IndexError);

@@ -23,6 +23,33 @@ void take_steps(Sequential& model, O& optimizer, std::uint64_t begin, std::uint6
     }
 }
 
+/// The state of a spread optimizer is that of a whole one on the first process, and on the others what they keep of it.
+void compare_states(const OptimizerState& expected, const Optimizer& spread) {
+    const OptimizerState actual = spread.state_dict(), view = spread.state_view();
+    CHECK(expected.step_count == actual.step_count);
+    REQUIRE(expected.groups.size() == actual.groups.size());
+    std::size_t number = 0;
+    for (std::size_t g = 0; g < expected.groups.size(); ++g) {
+        for (std::size_t p = 0; p < expected.groups[g].parameters.size(); ++p) {
+            const auto &from = expected.groups[g].parameters[p], &to = actual.groups[g].parameters[p];
+            const Trained& trained = spread.trained()[number++];
+            CHECK(from.steps == to.steps);
+            REQUIRE(from.tensors.size() == to.tensors.size());
+            for (std::size_t i = 0; i < from.tensors.size(); ++i) {
+                CHECK(from.tensors[i].name == to.tensors[i].name);
+                const Tensor& copy = to.tensors[i].tensor;
+                const bool is_here = processes().is_first() || spread.is_own(trained);
+                REQUIRE(copy.defined() == is_here);
+                if (is_here) CHECK(std::ranges::equal(from.tensors[i].tensor.values(), copy.values()));
+                if (spread.is_own(trained)) {
+                    CHECK_FALSE(copy.is(trained.state[i]));
+                    CHECK(view.groups[g].parameters[p].tensors[i].tensor.is(trained.state[i]));
+                }
+            }
+        }
+    }
+}
+
 /// A model trained with an optimizer whose state is spread, one trained without, and both states.
 template <class O>
 void compare() {
@@ -38,20 +65,49 @@ void compare() {
     for (std::size_t i = 0; i < expected.size(); ++i)
         CHECK(std::ranges::equal(actual[i].tensor.values(), expected[i].tensor.values()));
 
-    const OptimizerState a = one.state_dict(), b = many.state_dict();
-    CHECK(a.step_count == b.step_count);
-    for (std::size_t p = 0; p < a.groups[0].parameters.size(); ++p) {
-        const auto &from = a.groups[0].parameters[p], &to = b.groups[0].parameters[p];
-        CHECK(from.steps == to.steps);
-        REQUIRE(from.tensors.size() == to.tensors.size());
-        for (std::size_t i = 0; i < from.tensors.size(); ++i) {
-            CHECK(from.tensors[i].name == to.tensors[i].name);
-            CHECK(std::ranges::equal(from.tensors[i].tensor.values(), to.tensors[i].tensor.values()));
-        }
-    }
+    compare_states(one.state_dict(), many);
+    compare_states(one.state_view(), many);
 }
 
 }  // namespace
+
+TEST_CASE("groups keep their hyperparameters, and a parameter without a gradient is left alone, when spread") {
+    manual_seed(5);
+    Sequential whole = make_model(), spread = make_model();
+    spread.load_state_dict(whole.state_dict());
+    const auto groups = [](Sequential& model) {
+        const auto [matrices, others] =
+            split_parameters(model.named_parameters(), [](const NamedTensor& p) { return p.tensor.dim() == 2; });
+        return std::vector<AdamW::Group>{{matrices, {.lr = 0.1}}, {others, {.lr = 0.01, .weight_decay = 0}}};
+    };
+    AdamW one(groups(whole)), many(groups(spread));
+    mpi::shard(processes(), many);
+    CHECK_THROWS_AS(mpi::shard(processes(), many), StateError);
+    for (std::uint64_t step = 0; step < 5; ++step) {
+        for (auto& [model, optimizer] : {std::pair<Sequential*, AdamW*>{&whole, &one}, {&spread, &many}}) {
+            optimizer->zero_grad();
+            loss_of(*model, step).backward();
+            if (step % 2) model->named_parameters()[2].tensor.zero_grad();
+            optimizer->step();
+        }
+    }
+    const NamedTensors expected = whole.state_dict(), actual = spread.state_dict();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        CHECK(std::ranges::equal(actual[i].tensor.values(), expected[i].tensor.values()));
+    compare_states(one.state_dict(), many);
+}
+
+TEST_CASE("optimizers that are not the same on all processes are not spread, and all say so") {
+    if (processes().size() == 1) return;
+    Sequential model = make_model();
+    Parameters parameters = model.named_parameters();
+    if (processes().rank() == 1) std::swap(parameters[0], parameters[1]);
+    AdamW optimizer(parameters);
+    CHECK_THROWS_WITH(
+        mpi::shard(processes(), optimizer),
+        "shard: expected one optimizer on all processes, got 0.weight [8, 4] in group 0 on process 0 and 0.bias [8] in "
+        "group 0 on process 1");
+}
 
 TEST_CASE("a spread optimizer gives the bits of a whole one, and the same state") {
     compare<Adam>();
@@ -60,6 +116,20 @@ TEST_CASE("a spread optimizer gives the bits of a whole one, and the same state"
     compare<RMSprop>();
     compare<Adagrad>();
     compare<SGD>();
+}
+
+TEST_CASE("a spread optimizer takes over its own state again, on each process what it keeps") {
+    manual_seed(5);
+    Sequential model = make_model(), other = make_model();
+    AdamW optimizer(model.named_parameters()), again(other.named_parameters()), alone(other.named_parameters());
+    mpi::shard(processes(), optimizer);
+    mpi::shard(processes(), again);
+    take_steps(model, optimizer, 0, 3);
+    const OptimizerState state = optimizer.state_dict();
+    again.load_state_dict(state);
+    compare_states(again.state_dict(), optimizer);
+    if (!processes().is_first()) CHECK_THROWS_WITH(alone.load_state_dict(state), Catch::Contains("of shape []"));
+    else alone.load_state_dict(state);
 }
 
 TEST_CASE("each process remembers its part alone") {

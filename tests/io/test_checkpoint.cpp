@@ -221,6 +221,49 @@ TEST_CASE("checkpoint: a count or a rate that cannot be is refused and changes n
     refused_with("data", R"("seed":)", R"("seed":-1,"other":)");
 }
 
+TEST_CASE("checkpoint: a schedule that gives no rate for the step is refused and changes nothing") {
+    Linear model(2, 2);
+    SGD optimizer(model.named_parameters(), {.lr = 0.1});
+    Real last = 1;
+    Schedule schedule(optimizer, [&](Index step, Real base) { return step > 1 ? last : base; });
+    Checkpoint checkpoint;
+    checkpoint.add("model", model);
+    checkpoint.add("optimizer", optimizer);
+    checkpoint.add("schedule", schedule);
+    schedule.step();
+    schedule.step();
+    checkpoint.save(scratch("run.safetensors"));
+    last = -1;
+    const Tensor changed = ones({2, 2});
+    no_grad off;
+    model.weight.copy_(changed);
+    optimizer.set_lr(0.5);
+    CHECK_THROWS_WITH(checkpoint.load(scratch("run.safetensors")), Catch::Contains("set_lr: expected a finite lr"));
+    check_close(model.weight.detach(), changed, 0);
+    CHECK(optimizer.lr() == 0.5);
+    CHECK(schedule.step_count() == 2);
+}
+
+TEST_CASE("checkpoint: saving and loading take little more memory than what is saved") {
+    Linear model(1000, 500);  // of which AdamW remembers twice as much
+    AdamW optimizer(model.named_parameters());
+    Checkpoint checkpoint;
+    checkpoint.add("model", model);
+    checkpoint.add("optimizer", optimizer);
+    sum(model(ones({1, 1000}))).backward();
+    optimizer.step();
+    model.zero_grad();
+    const auto size = static_cast<double>(model.num_parameters()) * sizeof(Scalar);
+    const auto needs = [&](const auto& f) {
+        reset_peak_memory();
+        const auto before = static_cast<double>(memory_statistics().live_bytes);
+        f();
+        return (static_cast<double>(memory_statistics().peak_bytes) - before) / size;
+    };
+    CHECK(needs([&] { checkpoint.save(scratch("run.safetensors")); }) < 0.1);
+    CHECK(needs([&] { checkpoint.load(scratch("run.safetensors")); }) < 4);  // what is in the file, once
+}
+
 TEST_CASE("checkpoint: names are without dots and each of its own") {
     Checkpoint checkpoint;
     Index step = 0;
