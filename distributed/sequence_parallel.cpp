@@ -48,17 +48,20 @@ Tensor SequenceParallelAttention::forward(const Tensor& x, const AttentionMask& 
     check<ShapeError>(x.dim() == 3 && x.size(2) == layer.q_proj.weight.size(1),
                       "SequenceParallelAttention: expected x [B, T/n, {}], got {}", layer.q_proj.weight.size(1), x.shape());
     const Index length = x.size(1) * processes.size();
-    check<ValueError>(mask.parts({x.size(0), layer.num_heads, length, length}).slopes.empty(),
+    const AttentionShape shape{x.size(0), layer.num_heads, length, length};
+    const AttentionMask whole_mask = mask & layer.own_mask;
+    check<ValueError>(whole_mask.parts(shape).slopes.empty(),
                       "SequenceParallelAttention: expected a mask without ALiBi, got one with it");
-    const auto heads_of = [&](const Linear& projection, Index heads) {  // [B, T/n, E] → [B, T, H/n, D]
-        return all_to_all(processes, reshape(projection(x), {x.size(0), x.size(1), heads, -1}), 2, 1);
+    const auto heads_of = [&](const Linear& projection, const Tensor& from, Index heads) {  // [B, T/n, E] → [B, T, H/n, D]
+        return all_to_all(processes, reshape(projection(from), {from.size(0), from.size(1), heads, -1}), 2, 1);
     };
+    const Tensor keys = detail::readable(x, whole_mask, shape, processes.rank() * x.size(1));  // [B, T/n, E]
     const auto turned = [&](const Tensor& t) { return layer.rotary ? layer.rotary->forward(t, 0, 1) : t; };
-    const Tensor q = turned(heads_of(layer.q_proj, layer.num_heads));     // [B, T, H/n, D]
-    const Tensor k = turned(heads_of(layer.k_proj, layer.num_kv_heads));  // [B, T, Hkv/n, D]
-    const Tensor v = heads_of(layer.v_proj, layer.num_kv_heads);          // [B, T, Hkv/n, D]
-    const Tensor y = scaled_dot_product_attention(q, k, v,                // [B, T, H/n, D]
-                                                  {.mask = mask & layer.own_mask,
+    const Tensor q = turned(heads_of(layer.q_proj, x, layer.num_heads));        // [B, T, H/n, D]
+    const Tensor k = turned(heads_of(layer.k_proj, keys, layer.num_kv_heads));  // [B, T, Hkv/n, D]
+    const Tensor v = heads_of(layer.v_proj, keys, layer.num_kv_heads);          // [B, T, Hkv/n, D]
+    const Tensor y = scaled_dot_product_attention(q, k, v,                      // [B, T, H/n, D]
+                                                  {.mask = whole_mask,
                                                    .scale = layer.scale,
                                                    .softcap = layer.softcap,
                                                    .dropout = layer.dropout,

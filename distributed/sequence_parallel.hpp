@@ -29,8 +29,7 @@ struct SequenceParallelAttention : Module {
     /// slopes are those of all heads.
     SequenceParallelAttention(const Communicator& group, const MultiHeadAttention& layer);
 
-    /// y [B, T/n, E] of x [B, T/n, E]. Collective, and so is a sweep over it. Unlike MultiHeadAttention it projects what nobody may attend
-    /// to: a NaN there reaches the gradients of the projections. Throws ShapeError, and ValueError for a mask with ALiBi.
+    /// y [B, T/n, E] of x [B, T/n, E]. Collective, and so is a sweep over it. Throws ShapeError, and ValueError for a mask with ALiBi.
     Tensor forward(const Tensor& x, const AttentionMask& mask = {}) const;
     /// The same as forward.
     Tensor operator()(const Tensor& x, const AttentionMask& mask = {}) const { return forward(x, mask); }

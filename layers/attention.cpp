@@ -22,16 +22,6 @@ Tensor merge_heads(const Tensor& x) { return flatten(x, 2, 3); }
 /// [B, T, H, D] ↔ [B, H, T, D]: a cache keeps the positions of a head together.
 Tensor swap_heads(const Tensor& x) { return permute(x, {0, 2, 1, 3}); }
 
-/// Keys or values [B, Tk, E] with those that no query may attend to replaced by 0 if a NaN or infinity is among the numbers, since
-/// a projection would spread it into the gradient of its weights.
-Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape& shape) {
-    if (mask.empty() || all_finite(x)) return x;
-    const std::optional<Condition> allowed = mask.allowed(shape);
-    if (!allowed) return x;
-    const Tensor reached = amax(expand(as_tensor(*allowed), shape), {1, 2});  // [B, Tk]
-    return where(unsqueeze(reached, 2) > 0, x, 0);
-}
-
 /// The width of the queries. Checks all that is asked for before anything is made.
 Index checked_width(Index embed_dim, Index heads, const MultiHeadAttentionOptions& o) {
     check<ValueError>(
@@ -62,6 +52,16 @@ void check_sequence(const char* what, const Tensor& x, const Linear& projection)
 }
 
 }  // namespace
+
+Tensor detail::readable(const Tensor& x, const AttentionMask& mask, const AttentionShape& shape, Index first) {
+    if (mask.empty() || all_finite(x)) return x;
+    const std::optional<Condition> allowed = mask.allowed(shape);
+    if (!allowed) return x;
+    Tensor reached = as_tensor(*allowed);  // broadcasts to [B, H, Tq, Tk]
+    while (reached.dim() < 4) reached = unsqueeze(reached, 0);
+    reached = expand(amax(reached, {1, 2}), {shape.batch, shape.keys});                 // [B, Tk]
+    return where(unsqueeze(slice(reached, 1, first, first + x.size(1)), 2) > 0, x, 0);  // [B, T, E]
+}
 
 MultiHeadAttention::MultiHeadAttention(Index embed_dim, Index heads, const MultiHeadAttentionOptions& o)
     : q_proj(checked_width(embed_dim, heads, o), embed_dim, o.bias),
@@ -97,7 +97,8 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
                       query.shape(), key.shape(), value.shape());
     const AttentionShape shape{query.size(0), num_heads, query.size(1), key.size(1)};
     const Index ahead = key.size(1) - query.size(1);  // of the last query the last key, as masks have it
-    const Tensor keys = readable(key, mask, shape), values = value.is(key) ? keys : readable(value, mask, shape);
+    const Tensor keys = detail::readable(key, mask, shape, 0);
+    const Tensor values = value.is(key) ? keys : detail::readable(value, mask, shape, 0);
     return {turned(split_heads(q_proj(query), num_heads), std::max<Index>(0, ahead)),     // [B, Tq, H, D]
             turned(split_heads(k_proj(keys), num_kv_heads), std::max<Index>(0, -ahead)),  // [B, Tk, Hkv, D]
             split_heads(v_proj(values), num_kv_heads)};                                   // [B, Tk, Hkv, D]

@@ -25,6 +25,14 @@ struct MultiHeadAttentionOptions {
     std::optional<Real> scale = {};             ///< of the scores; 1/√D if not given
 };
 
+namespace detail {
+
+/// Keys or values x [B, T, E], at the positions from `first` on of the Tk that shape [B, H, Tq, Tk] has. If a NaN or infinity is among the
+/// numbers, those that no query may attend to are replaced by 0: a projection would spread them into the gradient of its weights.
+Tensor readable(const Tensor& x, const AttentionMask& mask, const AttentionShape& shape, Index first);
+
+}  // namespace detail
+
 /// MultiHead(Q, K, V) = Concat(head₁, ..., head_H) Wᴼ, headᵢ = Attention(Q Wᵢ^Q, K Wᵢ^K, V Wᵢ^V)
 /// (Vaswani et al. 2017, section 3.2.2; fewer heads of keys and values: Ainslie et al. 2023).
 ///
