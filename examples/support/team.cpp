@@ -22,7 +22,7 @@ std::optional<mpi::Communicator> processes;  // of the program, while `run` runs
 }
 
 int team::run(int& argc, char**& argv, const std::function<int()>& body) {
-    if (!mpi::is_launched()) return body();
+    if (launched() == 1) return body();
     return mpi::run(argc, argv, [&](const mpi::Communicator& all) {
         processes = all;
         if (!all.is_first() && !std::freopen("/dev/null", "w", stdout)) throw FileError("team: expected /dev/null, got none");
@@ -32,6 +32,7 @@ int team::run(int& argc, char**& argv, const std::function<int()>& body) {
     });
 }
 
+int team::launched() { return mpi::launched_size(); }
 int team::size() { return processes ? processes->size() : 1; }
 bool team::is_first() { return !processes || processes->is_first(); }
 bool team::any(bool x) { return processes ? processes->any(x) : x; }
@@ -63,6 +64,7 @@ Real Team::backward(const Tensor& loss, Real weight) {
 #else
 
 int team::run(int&, char**&, const std::function<int()>& body) { return body(); }
+int team::launched() { return 1; }
 int team::size() { return 1; }
 bool team::is_first() { return true; }
 bool team::any(bool x) { return x; }

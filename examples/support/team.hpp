@@ -23,7 +23,8 @@ namespace team {
 
 /// Runs the body on all processes; where an exception leaves it on one of them, all end. What the others print is not shown.
 int run(int& argc, char**& argv, const std::function<int()>& body);
-int size();                                 // how many there are
+int launched();                             // how many a launcher has started
+int size();                                 // how many of them train together
 bool is_first();                            // whether this is the one that prints and saves
 bool any(bool x);                           // whether it holds on any of them
 tapehead::Real of_first(tapehead::Real x);  // what the first one has

@@ -1,4 +1,5 @@
-// A training whose process 1 fails in its third step, as its argument says: by an exception, by a signal, or by a part that does not fit.
+// A training whose process 1 fails in its third step, as its argument says: by an exception, by a signal, or by a part that does not fit;
+// or a program that asks for its processes before they run.
 #include <csignal>
 #include <iostream>
 #include <string>
@@ -9,6 +10,14 @@
 using namespace tapehead;
 
 int main(int argc, char** argv) {
+    if (argc > 1 && std::string(argv[1]) == "early") {
+        try {
+            mpi::Communicator::world();
+        } catch (const mpi::CommunicationError& error) {
+            std::cout << error.what() << "\n";
+            return 3;
+        }
+    }
     return mpi::run(argc, argv, [&](const mpi::Communicator& processes) {
         const std::string fault = argc > 1 ? argv[1] : "";
         Linear model(4, 2);

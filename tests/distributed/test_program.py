@@ -1,5 +1,5 @@
 # Programs on several processes: what they learn, how they end when one of them fails, and how they go on with another number.
-# Run as: test_program.py FAULT CHAR_LM TRANSLATE MPIRUN..., with the programs and the command that starts them.
+# Run as: test_program.py FAULT CHAR_LM TRANSLATE SEQUENCE MPIRUN..., with the programs and the command that starts them.
 import os
 import pathlib
 import random
@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from training_file import contents
 
-FAULT, CHAR_LM, TRANSLATE, *MPIRUN = sys.argv[1:]
+FAULT, CHAR_LM, TRANSLATE, SEQUENCE, *MPIRUN = sys.argv[1:]
 del sys.argv[1:]
 SMALL = ["--minutes", 0, "--threads", 1, "--dropout", 0, "--batch", 8, "--embed-dim", 16, "--heads", 2, "--layers", 1]
 
@@ -104,6 +104,21 @@ class Programs(unittest.TestCase):
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
         self.assertIn("--steps", done.stderr)
+
+    def test_processes_that_would_each_train_alone_do_not_begin(self):
+        for name in "SLURM_STEP_NUM_TASKS", "PMI_SIZE":  # as srun sets them without a word to MPI
+            alone = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMI"))} | {name: "3"}
+            for program, arguments in (FAULT, []), (CHAR_LM, [*self.char_lm, "--steps", 2]):
+                done = subprocess.run([str(part) for part in (program, *arguments)], env=alone, capture_output=True, encoding="utf-8", timeout=60)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertIn("expected the 3 processes of the launcher, got this one alone", done.stderr)
+        output = self.run_on(2, SEQUENCE, "--steps", 2, status=(2,))
+        self.assertIn("expected one process, got 2 that would all do the same", output)
+
+    def test_there_are_no_processes_before_the_program_runs(self):
+        done = subprocess.run([FAULT, "early"], capture_output=True, encoding="utf-8", timeout=60)
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stdout, "Communicator.world: expected to be called within mpi::run, got none around it\n")
 
     def test_a_process_that_is_killed_ends_all(self):
         output = self.run_on(3, FAULT, "kill", status=range(1, 256))
