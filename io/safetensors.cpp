@@ -180,6 +180,7 @@ NamedTensors SafetensorsFile::tensors() const {
 void save_safetensors(const std::string& path, const NamedTensors& tensors, const SafetensorsOptions& options) {
     const std::vector<Content> contents = contents_of(tensors, options);
     std::vector<StoredTensor> entries;
+    entries.reserve(contents.size());
     for (const Content& content : contents) entries.push_back(content.entry);
     const std::string header = detail::safetensors_header(entries, options.metadata);
     write_file(path, [&](const auto& write) {
