@@ -113,6 +113,7 @@ void Optimizer::step() {
     const no_grad off;
     const bool observed = detail::is_observed();
     std::vector<Change> changes = prepare_step(observed || update_may_throw());
+    check_shared(changes);
     for (Change& change : changes) change.swap_state();
     try {
         for (const Change& change : changes) {
@@ -135,16 +136,21 @@ void Optimizer::step() {
     ++step_count_;
 }
 
-bool Optimizer::is_own(const Trained& trained) const {
-    return !sharing_ || sharing_->is_own(static_cast<std::size_t>(&trained - trained_.data()));
+bool Optimizer::is_own(const Trained& trained) const { return !sharing_ || sharing_->is_own(number_of(trained)); }
+
+void Optimizer::check_shared(const std::vector<Change>& changes) const {
+    if (!sharing_) return;
+    std::vector<std::size_t> numbers;
+    numbers.reserve(changes.size());
+    for (const Change& change : changes) numbers.push_back(number_of(*change.trained));
+    sharing_->check_same(numbers);
 }
 
 void Optimizer::share_updates(const std::vector<Change>& changes) {
     if (!sharing_) return;
     std::vector<UpdateSharing::Shared> updated;
     updated.reserve(changes.size());
-    for (const Change& change : changes)
-        updated.push_back({static_cast<std::size_t>(change.trained - trained_.data()), change.trained->parameter});
+    for (const Change& change : changes) updated.push_back({number_of(*change.trained), change.trained->parameter});
     sharing_->share(std::move(updated));
 }
 

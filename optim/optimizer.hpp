@@ -91,13 +91,15 @@ struct OptimizerState {
 };
 
 /// Several processes that share the work of an optimizer: each parameter is updated, and what is remembered for it kept, on one of them.
-/// distributed/ has the one on MPI. `share` and `gather` are collective: all processes call them for the same tensors.
+/// distributed/ has the one on MPI. All but the questions are collective: all processes call them alike.
 struct UpdateSharing {
     virtual ~UpdateSharing() = default;
     /// Whether this process updates a parameter, by its number among those of the optimizer.
     virtual bool is_own(std::size_t parameter) const = 0;
     /// Whether this process is the one that `gather` gives the tensors of all.
     virtual bool gathers() const = 0;
+    /// Throws unless all processes are about to update the same parameters.
+    virtual void check_same(const std::vector<std::size_t>& parameters) const = 0;
     /// What belongs to a parameter: itself, or what is remembered for it.
     struct Shared {
         std::size_t parameter;  ///< its number among those of the optimizer
@@ -149,8 +151,9 @@ public:
     /// Whether this process updates a parameter of `trained()`, and keeps what is remembered for it: all of them, unless the work is shared.
     bool is_own(const Trained& trained) const;
     /// From now on the work is shared with other processes, whose optimizers are the same; what is remembered of the parameters of others
-    /// is dropped. `step`, which then needs a gradient for the same parameters on all, and what gives out the state become collective; a
-    /// step whose exchange fails is not taken back. Observers see the updates of this process. Throws StateError the second time.
+    /// is dropped. `step`, which then throws unless the same parameters have a gradient on all, and what gives out the state become
+    /// collective; a step whose exchange fails is not taken back. Observers see the updates of this process. Throws StateError the second
+    /// time.
     void share(std::unique_ptr<UpdateSharing> sharing);
 
     /// A copy of all that the optimizer remembers. Where the work is shared, one process has all of it, and each other what it keeps.
@@ -189,6 +192,8 @@ private:
     struct Change;
     std::vector<Change> prepare_step(bool may_fail);
     OptimizerState gather_state(bool copies) const;
+    std::size_t number_of(const Trained& trained) const { return static_cast<std::size_t>(&trained - trained_.data()); }
+    void check_shared(const std::vector<Change>& changes) const;
     void share_updates(const std::vector<Change>& changes);
 
     std::string kind_;

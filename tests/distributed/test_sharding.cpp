@@ -97,6 +97,25 @@ TEST_CASE("groups keep their hyperparameters, and a parameter without a gradient
     compare_states(one.state_dict(), many);
 }
 
+TEST_CASE("a step with gradients of other parameters on one process is refused by all and changes nothing") {
+    if (processes().size() == 1) return;
+    manual_seed(5);
+    Sequential model = make_model();
+    AdamW optimizer(model.named_parameters());
+    mpi::shard(processes(), optimizer);
+    take_steps(model, optimizer, 0, 1);
+    NamedTensors copies;
+    for (const auto& [name, tensor] : model.state_dict()) copies.push_back({name, clone(tensor.detach())});
+    loss_of(model, 1).backward();
+    if (processes().rank() == 1) model.named_parameters()[2].tensor.zero_grad();
+    CHECK_THROWS_WITH(optimizer.step(), Catch::Contains("expected gradients of the same parameters on all processes"));
+    CHECK(optimizer.step_count() == 1);
+    const NamedTensors after = model.state_dict();
+    for (std::size_t i = 0; i < copies.size(); ++i) check_close(after[i].tensor.detach(), copies[i].tensor, 0);
+    take_steps(model, optimizer, 1, 2);
+    CHECK(optimizer.step_count() == 2);
+}
+
 TEST_CASE("optimizers that are not the same on all processes are not spread, and all say so") {
     if (processes().size() == 1) return;
     Sequential model = make_model();

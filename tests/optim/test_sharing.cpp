@@ -10,6 +10,9 @@ struct Neighbour : UpdateSharing {
     explicit Neighbour(bool gathers, bool breaks = false) : gathers_(gathers), breaks_(breaks) {}
     bool is_own(std::size_t parameter) const override { return parameter % 2 == 0; }
     bool gathers() const override { return gathers_; }
+    void check_same(const std::vector<std::size_t>& parameters) const override {
+        if (parameters != std::vector<std::size_t>{0, 1}) throw std::runtime_error("other parameters");
+    }
     void share(std::vector<Shared> tensors) override {
         if (breaks_) throw std::runtime_error("no connection");
         for (auto& [parameter, tensor] : tensors)
@@ -89,4 +92,17 @@ TEST_CASE("sharing: a step whose exchange fails leaves what is remembered as it 
     CHECK(pair.optimizer.step_count() == 0);
     CHECK(pair.optimizer.trained()[0].steps == 0);
     CHECK(pair.optimizer.trained()[0].state.empty());
+}
+
+TEST_CASE("sharing: a step that is not that of the others is refused before anything changes") {
+    Pair pair;
+    pair.optimizer.share(std::make_unique<Neighbour>(true));
+    pair.step();
+    const Tensor weight = clone(pair.model.weight.detach()), remembered = clone(pair.optimizer.trained()[0].state[0]);
+    pair.model.bias.zero_grad();
+    CHECK_THROWS_WITH(pair.optimizer.step(), "other parameters");
+    check_close(pair.model.weight.detach(), weight, 0);
+    check_close(pair.optimizer.trained()[0].state[0], remembered, 0);
+    CHECK(pair.optimizer.trained()[0].steps == 1);
+    CHECK(pair.optimizer.step_count() == 1);
 }
