@@ -115,17 +115,22 @@ void Communicator::check_same_shapes(const char* operation, const Tensor& x) con
 }
 
 void Communicator::check_same(const char* operation, const char* what, const std::vector<std::string>& lines) const {
-    const std::string own = fmt::format("{}", fmt::join(lines, "\n")), first = broadcast(own);
+    std::string own;
+    for (const std::string& line : lines) own += line + "\n";
+    const std::string first = broadcast(own);
     const auto differs = static_cast<int>(all_reduce_max(own != first ? rank_ : 0));  // the last process that does
     if (differs == 0) return;
     std::istringstream own_lines(own), first_lines(first);
     std::string mine, theirs;
-    while (mine == theirs) {  // ends on the process in question
-        if (!std::getline(own_lines, mine)) mine = "nothing more";
-        if (!std::getline(first_lines, theirs)) theirs = "nothing more";
-        if (rank_ != differs) break;
-    }
-    const std::string difference = broadcast(fmt::format("{} on process 0 and {} on process {}", theirs, mine, rank_), differs);
+    bool has_mine = true, has_theirs = true;
+    do {
+        has_mine = !std::getline(own_lines, mine).fail();
+        has_theirs = !std::getline(first_lines, theirs).fail();
+    } while (has_mine && has_theirs && mine == theirs);
+    const std::string difference =
+        broadcast(fmt::format("{} on process 0 and {} on process {}", has_theirs ? theirs : "nothing more",
+                              has_mine ? mine : "nothing more", rank_),
+                  differs);
     throw CommunicationError(fmt::format("{}: expected {} on all processes, got {}", operation, what, difference));
 }
 

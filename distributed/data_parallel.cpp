@@ -243,7 +243,7 @@ DataParallel::Totals DataParallel::add_up(Real weight, Real loss) const {
         totals.loss += all[i + 1];
         farthest = std::max(farthest, all[i + 2]);
     }
-    random.set_state(random.seed(), static_cast<std::uint64_t>(farthest));
+    if (farthest > static_cast<Real>(random.position())) random.set_state(random.seed(), static_cast<std::uint64_t>(farthest));
     return totals;
 }
 

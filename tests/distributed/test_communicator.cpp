@@ -98,6 +98,10 @@ TEST_CASE("what does not fit together is said on every process") {
         if (!processes().is_first()) lines.emplace_back("b");
         CHECK_THROWS_WITH(processes().check_same("test", "one list", lines),
                           Catch::Contains("got nothing more on process 0 and b"));
+        lines = {"a"};
+        if (!processes().is_first()) lines.emplace_back();
+        CHECK_THROWS_WITH(processes().check_same("test", "one list", lines),
+                          Catch::Contains("nothing more on process 0 and  on"));
     }
     processes().check_same("test", "one list", {"a", "b"});
     processes().check_same("test", "one list", {});
