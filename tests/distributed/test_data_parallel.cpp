@@ -99,7 +99,7 @@ TEST_CASE("fifty steps on parts of uneven batches give the weights of one proces
             CHECK_THAT(clip_grad_norm(models.together.named_parameters(), 1), is_close(norm, is_f64 ? 1e-8 : 1e-3));
             many.step();
         }
-        CHECK(models.difference() < 50 * exact);
+        CHECK(models.difference() < (is_f64 ? 1e-12 : 1e-3));
         for (const auto& [name, tensor] : models.together.state_dict()) CHECK(is_same_everywhere(tensor));
     }
 }
