@@ -240,7 +240,7 @@ int run(int& argc, char**& argv, const std::function<int(const Communicator&)>& 
         check<CommunicationError>(
             world.size() > 1 || launched_size() == 1,
             "run: expected the {} processes of the launcher, got this one alone: start them by the mpirun of the "
-            "same MPI, or by srun --mpi=pmix",
+            "same MPI, or by srun --mpi=pmix (OMPI_COMM_WORLD_SIZE, PMI_SIZE or SLURM_STEP_NUM_TASKS has their number)",
             launched_size());
         status = body(world);
     } catch (const std::exception& error) {

@@ -19,9 +19,12 @@ public:
     bool is_own(std::size_t parameter) const override { return owners_[parameter] == processes_.rank(); }
 
     void check_same(const std::vector<std::size_t>& parameters) const override {
-        std::uint64_t digest = 0;  // below 2⁵³, so that a Real holds it
-        for (const std::size_t p : parameters) digest = (31 * digest + p + 1) % (std::uint64_t{1} << 53);
-        const std::vector<Real> all = processes_.all_gather({static_cast<Real>(digest)});
+        std::uint64_t digest = 0;
+        for (const std::size_t p : parameters) {
+            digest = (digest + p + 1) * 0x9E3779B97F4A7C15u;
+            digest ^= digest >> 29;
+        }
+        const std::vector<Real> all = processes_.all_gather({static_cast<Real>(digest >> 11)});  // 53 bits, which a Real holds
         check<CommunicationError>(std::ranges::adjacent_find(all, std::not_equal_to()) == all.end(),
                                   "Optimizer.step: expected gradients of the same parameters on all processes, got those of {} "
                                   "parameters on process {} and of others elsewhere",
@@ -42,6 +45,7 @@ public:
     void gather(std::vector<Shared> tensors) override {
         const no_grad off;
         std::vector<Request> requests;
+        requests.reserve(tensors.size());
         for (auto& [parameter, tensor] : tensors) {
             const int owner = owners_[parameter];
             if (owner == 0) continue;

@@ -161,7 +161,7 @@ void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
         for (const OptimizerState::Group& group : remembered.groups)
             for (const OptimizerState::Parameter& parameter : group.parameters)
                 for (const auto& [tensor_name, tensor] : parameter.tensors)
-                    if (tensor) state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
+                    state.tensors.push_back({dotted(parameter.name, tensor_name), tensor});
         return state;
     };
     add({name, save, [&optimizer](const Stored& state) {
@@ -255,7 +255,14 @@ void Checkpoint::save(const std::string& path, const std::map<std::string, std::
     for (const Part& part : parts_) {
         State state = part.save();
         options.metadata[reserved + part.name] = std::move(state.json);
-        for (auto& [name, tensor] : state.tensors) tensors.push_back({dotted(part.name, name), std::move(tensor)});
+        for (auto& [name, tensor] : state.tensors) {
+            check<StateError>(
+                tensor.defined(),
+                "Checkpoint: expected all of what is remembered, got this process's part without '{}': save on the "
+                "first process and collect on the others",
+                dotted(part.name, name));
+            tensors.push_back({dotted(part.name, name), std::move(tensor)});
+        }
     }
     save_safetensors(path, tensors, options);
 }

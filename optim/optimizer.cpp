@@ -128,15 +128,20 @@ void Optimizer::step() {
             if (observed) [[unlikely]]
                 detail::observe_after(event);
         }
-        share_updates(changes);
     } catch (...) {
         for (Change& change : changes) change.undo();
         throw;
     }
     ++step_count_;
+    share_updates(changes);  // nothing takes back what other processes have
 }
 
-bool Optimizer::is_own(const Trained& trained) const { return !sharing_ || sharing_->is_own(number_of(trained)); }
+bool Optimizer::is_own(const Trained& trained) const {
+    const auto is_before = std::less<const Trained*>();
+    check<ValueError>(!is_before(&trained, trained_.data()) && is_before(&trained, trained_.data() + trained_.size()),
+                      "is_own: expected one of trained(), got a copy of '{}'", trained.name);
+    return !sharing_ || sharing_->is_own(number_of(trained));
+}
 
 void Optimizer::check_shared(const std::vector<Change>& changes) const {
     if (!sharing_) return;
@@ -198,9 +203,12 @@ OptimizerState Optimizer::gather_state(bool copies) const {
 void Optimizer::load_state_dict(const OptimizerState& state) {
     OptimizerState copy = state;
     for (OptimizerState::Group& group : copy.groups)
-        for (OptimizerState::Parameter& parameter : group.parameters)
+        for (OptimizerState::Parameter& parameter : group.parameters) {
+            const auto own = std::ranges::find(trained_, parameter.name, &Trained::name);
+            if (own == trained_.end() || !is_own(*own)) continue;
             for (auto& [name, tensor] : parameter.tensors)
                 if (tensor) tensor = clone(tensor.detach());
+        }
     prepare_load(copy)();
 }
 

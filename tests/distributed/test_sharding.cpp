@@ -116,6 +116,20 @@ TEST_CASE("a step with gradients of other parameters on one process is refused b
     CHECK(optimizer.step_count() == 2);
 }
 
+TEST_CASE("steps with gradients of any other parameters are told apart") {
+    if (processes().size() == 1) return;
+    Parameters parameters;
+    for (int i = 0; i < 40; ++i) parameters.push_back({std::to_string(i), leaf(zeros({1}))});
+    SGD optimizer(parameters);
+    mpi::shard(processes(), optimizer);
+    using Numbers = std::vector<std::size_t>;
+    for (const auto& [first, others] : {std::pair<Numbers, Numbers>{{0, 5}, {36}}, {{0, 39}, {1, 8}}, {{0}, {}}, {{0}, {1}}}) {
+        optimizer.zero_grad();
+        for (const std::size_t p : processes().is_first() ? first : others) parameters[p].tensor.set_grad(ones({1}));
+        CHECK_THROWS_AS(optimizer.step(), mpi::CommunicationError);
+    }
+}
+
 TEST_CASE("optimizers that are not the same on all processes are not spread, and all say so") {
     if (processes().size() == 1) return;
     Sequential model = make_model();

@@ -1,4 +1,5 @@
 // Optimizers that share their work, here with a stand-in for other processes; tests/distributed/ has the real ones.
+#include <support/scratch.hpp>
 #include <support/testing.hpp>
 
 using namespace testing;
@@ -54,6 +55,8 @@ TEST_CASE("sharing: each updates and remembers its own, and takes the rest from 
     const auto& trained = sharing.optimizer.trained();
     CHECK(sharing.optimizer.is_own(trained[0]));
     CHECK_FALSE(sharing.optimizer.is_own(trained[1]));
+    const Trained copy = trained[1];
+    CHECK_THROWS_AS(sharing.optimizer.is_own(copy), ValueError);
     CHECK(trained[0].state.size() == 2);
     CHECK(trained[1].state.empty());
 }
@@ -85,13 +88,17 @@ TEST_CASE("sharing: the one that gathers has the state of all, the others what t
     }
 }
 
-TEST_CASE("sharing: a step whose exchange fails leaves what is remembered as it was") {
+TEST_CASE("sharing: a step whose exchange fails is taken here as a whole") {
     Pair pair;
     pair.optimizer.share(std::make_unique<Neighbour>(true, true));
     CHECK_THROWS_WITH(pair.step(), "no connection");
-    CHECK(pair.optimizer.step_count() == 0);
-    CHECK(pair.optimizer.trained()[0].steps == 0);
-    CHECK(pair.optimizer.trained()[0].state.empty());
+    CHECK(pair.optimizer.step_count() == 1);
+    CHECK(pair.optimizer.trained()[0].steps == 1);
+    const Tensor remembered = pair.optimizer.trained()[0].state[0];
+    check_close(remembered, 0.1 * pair.model.weight.grad());
+    CHECK_THROWS_WITH(pair.step(), "no connection");
+    CHECK(pair.optimizer.trained()[0].steps == 2);
+    CHECK(pair.optimizer.trained()[0].state[0].is(remembered));
 }
 
 TEST_CASE("sharing: a step that is not that of the others is refused before anything changes") {
@@ -105,4 +112,17 @@ TEST_CASE("sharing: a step that is not that of the others is refused before anyt
     check_close(pair.optimizer.trained()[0].state[0], remembered, 0);
     CHECK(pair.optimizer.trained()[0].steps == 1);
     CHECK(pair.optimizer.step_count() == 1);
+}
+
+TEST_CASE("sharing: a checkpoint is not saved by a process that has a part of the state, and an old one stays") {
+    Pair pair;
+    pair.optimizer.share(std::make_unique<Neighbour>(false));
+    Checkpoint checkpoint;
+    checkpoint.add("optimizer", pair.optimizer);
+    checkpoint.save(scratch("shared.safetensors"));  // before the first step there is no state
+    const std::string before = read_file(scratch("shared.safetensors"));
+    pair.step();
+    CHECK_THROWS_AS(checkpoint.save(scratch("shared.safetensors")), StateError);
+    CHECK((read_file(scratch("shared.safetensors")) == before));
+    checkpoint.collect();
 }
