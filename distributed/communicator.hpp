@@ -1,7 +1,7 @@
 // Processes that compute together, on MPI: how a program begins and ends on them, and the exchanges that training needs.
 //
-// Knows tensors and MPI, nothing of the tape or of layers. Every exchange is collective: all processes of a communicator call the
-// same ones in the same order.
+// Knows tensors and MPI, nothing of the tape or of layers. Exchanges are collective, but for those from one process to another: all
+// processes of a communicator call the same ones in the same order.
 #pragma once
 
 #include <functional>

@@ -169,7 +169,7 @@ void Checkpoint::add(const std::string& name, Optimizer& optimizer) {
              const auto read = [&](const std::string& parameter, const std::string& tensor) {
                  const auto& trained = optimizer.trained();
                  const auto own = std::ranges::find(trained, parameter, &Trained::name);
-                 const bool is_kept = own == trained.end() || optimizer.is_own(*own);
+                 const bool is_kept = own == trained.end() || optimizer.is_own(static_cast<std::size_t>(own - trained.begin()));
                  Tensor& result = read_before[dotted(parameter, tensor)];
                  if (is_kept && !result) result = state.tensor(dotted(parameter, tensor));
                  return result;
@@ -205,7 +205,7 @@ void Checkpoint::add(const std::string& name, ReduceOnPlateau& schedule) {
 
 void Checkpoint::add(const std::string& name, ExponentialMovingAverage& average) {
     const auto save = [&average] {
-        AverageState state = average.state_dict();
+        AverageState state = average.state_view();
         return State{fmt::format(R"({{"updates":{}}})", state.updates), std::move(state.averages)};
     };
     add({name, save, [&average](const Stored& state) {

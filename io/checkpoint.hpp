@@ -58,8 +58,8 @@ public:
     /// @}
 
     /// Writes all parts, in the number type of the library, with texts of the user's own. Whoever reads the path finds the old
-    /// checkpoint or the new one, never a part. Throws FileError, StateError as ExponentialMovingAverage::state_dict, and ValueError
-    /// for texts whose names begin with "tapehead.".
+    /// checkpoint or the new one, never a part. Throws FileError, StateError as ExponentialMovingAverage::state_dict and on a process that
+    /// has but a part of a shared optimizer's state, and ValueError for texts whose names begin with "tapehead.".
     void save(const std::string& path, const std::map<std::string, std::string>& metadata = {}) const;
 
     /// Does of `save` all but the file: for the other ones of several processes that share an optimizer, whose state is spread over them.

@@ -46,10 +46,14 @@ ExponentialMovingAverage::Applied::Applied(ExponentialMovingAverage& average) : 
 
 ExponentialMovingAverage::Applied ExponentialMovingAverage::apply() { return Applied(*this); }
 
-AverageState ExponentialMovingAverage::state_dict() const {
+AverageState ExponentialMovingAverage::state_view() const {
     check_not_swapped("state_dict");
-    AverageState result{updates_, {}};
-    for (const auto& [name, average] : averages_) result.averages.push_back({name, clone(average)});
+    return {updates_, averages_};
+}
+
+AverageState ExponentialMovingAverage::state_dict() const {
+    AverageState result = state_view();
+    for (auto& [name, average] : result.averages) average = clone(average);
     return result;
 }
 

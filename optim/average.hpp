@@ -59,6 +59,8 @@ public:
 
     /// A copy of the averages. Throws StateError while they are swapped in.
     AverageState state_dict() const;
+    /// The same without copies, of tensors that the next update changes: for whoever is done with them before.
+    AverageState state_view() const;
     /// Takes over averages by their names. Throws StateError listing what differs, and then changes nothing.
     void load_state_dict(const AverageState& state) { prepare_load(state)(); }
     /// Does of load_state_dict what can fail; what it returns takes over the state and asks for no memory. Throws as load_state_dict.

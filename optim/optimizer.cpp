@@ -25,8 +25,9 @@ void compare(const Trained& own, bool is_kept, const OptimizerState::Parameter& 
         const auto& [name, tensor] = saved.tensors[i];
         if (name != state_names[i])
             differences.push_back(fmt::format("'{}' has state '{}' instead of '{}'", own.name, name, state_names[i]));
-        else if (tensor ? tensor.shape() != own.parameter.shape() : is_kept)
-            differences.push_back(fmt::format("'{}' has '{}' of shape {}", own.name, name, tensor ? tensor.shape() : Shape()));
+        else if (!tensor && is_kept) differences.push_back(fmt::format("'{}' lacks '{}'", own.name, name));
+        else if (tensor && tensor.shape() != own.parameter.shape())
+            differences.push_back(fmt::format("'{}' has '{}' of shape {}", own.name, name, tensor.shape()));
     }
 }
 
@@ -71,6 +72,7 @@ void Optimizer::set_groups(const std::vector<Parameters>& groups, std::vector<Re
 
 /// A parameter that a step is to change, with what it takes to put it back.
 struct Optimizer::Change {
+    std::size_t parameter;  ///< its place in trained_
     Trained* trained;
     Tensor gradient, before;    ///< the parameter's value, where it may have to be put back
     std::vector<Tensor> state;  ///< of the rule: the new one until the step begins, the old one from then on
@@ -92,12 +94,13 @@ std::vector<Optimizer::Change> Optimizer::prepare_step(bool may_fail) {
     const detail::Unobserved pause;  // copies are no part of what the program computes
     std::vector<Change> changes;
     changes.reserve(trained_.size());
-    for (Trained& trained : trained_) {
+    for (std::size_t p = 0; p < trained_.size(); ++p) {
+        Trained& trained = trained_[p];
         const Tensor gradient = trained.parameter.grad();
         if (!gradient) continue;
-        const bool is_first = trained.steps == 0, has_state = is_own(trained) && (is_first || may_fail);
-        Change& change = changes.emplace_back(Change{&trained, gradient, {}, {}, has_state, trained.steps});
-        if (!is_own(trained)) continue;
+        const bool is_first = trained.steps == 0, has_state = is_own(p) && (is_first || may_fail);
+        Change& change = changes.emplace_back(Change{p, &trained, gradient, {}, {}, has_state, trained.steps});
+        if (!is_own(p)) continue;
         if (is_first) {
             const std::size_t n = state_names(trained.group).size();
             for (std::size_t i = 0; i < n; ++i) change.state.push_back(zeros(trained.parameter.shape()));
@@ -113,14 +116,14 @@ void Optimizer::step() {
     const no_grad off;
     const bool observed = detail::is_observed();
     std::vector<Change> changes = prepare_step(observed || update_may_throw());
-    check_shared(changes);
+    std::vector<UpdateSharing::Shared> shared = prepare_sharing(changes);
     for (Change& change : changes) change.swap_state();
     try {
         for (const Change& change : changes) {
             Trained* const trained = change.trained;
             const Tensor& gradient = change.gradient;
             ++trained->steps;
-            if (!is_own(*trained)) continue;
+            if (!is_own(change.parameter)) continue;
             const UpdateEvent event{kind_, trained->name, trained->parameter, gradient};
             if (observed) [[unlikely]]
                 detail::observe_before(event);
@@ -133,37 +136,32 @@ void Optimizer::step() {
         throw;
     }
     ++step_count_;
-    share_updates(changes);  // nothing takes back what other processes have
+    if (sharing_) sharing_->share(std::move(shared));  // nothing takes back what other processes have
 }
 
-bool Optimizer::is_own(const Trained& trained) const {
-    const auto is_before = std::less<const Trained*>();
-    check<ValueError>(!is_before(&trained, trained_.data()) && is_before(&trained, trained_.data() + trained_.size()),
-                      "is_own: expected one of trained(), got a copy of '{}'", trained.name);
-    return !sharing_ || sharing_->is_own(number_of(trained));
+bool Optimizer::is_own(std::size_t parameter) const {
+    check<IndexError>(parameter < trained_.size(), "is_own: expected a parameter below {}, got {}", trained_.size(), parameter);
+    return !sharing_ || sharing_->is_own(parameter);
 }
 
-void Optimizer::check_shared(const std::vector<Change>& changes) const {
-    if (!sharing_) return;
-    std::vector<std::size_t> numbers;
-    numbers.reserve(changes.size());
-    for (const Change& change : changes) numbers.push_back(number_of(*change.trained));
-    sharing_->check_same(numbers);
-}
-
-void Optimizer::share_updates(const std::vector<Change>& changes) {
-    if (!sharing_) return;
-    std::vector<UpdateSharing::Shared> updated;
-    updated.reserve(changes.size());
-    for (const Change& change : changes) updated.push_back({number_of(*change.trained), change.trained->parameter});
-    sharing_->share(std::move(updated));
+/// What goes from process to process after a step. Throws where the others are about to take another step.
+std::vector<UpdateSharing::Shared> Optimizer::prepare_sharing(const std::vector<Change>& changes) const {
+    if (!sharing_) return {};
+    std::vector<UpdateSharing::Shared> shared;
+    std::vector<std::size_t> parameters;
+    for (const Change& change : changes) {
+        shared.push_back({change.parameter, change.trained->parameter});
+        parameters.push_back(change.parameter);
+    }
+    sharing_->check_same(parameters);
+    return shared;
 }
 
 void Optimizer::share(std::unique_ptr<UpdateSharing> sharing) {
     check<StateError>(!sharing_, "{}: expected to be shared once, got a second time", kind_);
     sharing_ = std::move(sharing);
-    for (Trained& trained : trained_)
-        if (!is_own(trained)) trained.state.clear();
+    for (std::size_t p = 0; p < trained_.size(); ++p)
+        if (!is_own(p)) trained_[p].state.clear();
 }
 
 void Optimizer::zero_grad() {
@@ -189,7 +187,7 @@ OptimizerState Optimizer::gather_state(bool copies) const {
         const auto names = trained.steps > 0 ? state_names(trained.group) : std::vector<std::string>();
         for (std::size_t i = 0; i < names.size(); ++i) {
             Tensor tensor;
-            if (is_own(trained)) tensor = copies ? clone(trained.state[i]) : trained.state[i];
+            if (is_own(p)) tensor = copies ? clone(trained.state[i]) : trained.state[i];
             else if (gathers) tensor = zeros(saved.shape);
             if (sharing_ && tensor) shared.push_back({p, tensor});
             saved.tensors.push_back({names[i], std::move(tensor)});
@@ -205,7 +203,7 @@ void Optimizer::load_state_dict(const OptimizerState& state) {
     for (OptimizerState::Group& group : copy.groups)
         for (OptimizerState::Parameter& parameter : group.parameters) {
             const auto own = std::ranges::find(trained_, parameter.name, &Trained::name);
-            if (own == trained_.end() || !is_own(*own)) continue;
+            if (own == trained_.end() || !is_own(static_cast<std::size_t>(own - trained_.begin()))) continue;
             for (auto& [name, tensor] : parameter.tensors)
                 if (tensor) tensor = clone(tensor.detach());
         }
@@ -230,12 +228,13 @@ std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
                                                     std::vector<Real> lrs) {
     std::vector<std::string> differences;
     std::vector<const OptimizerState::Parameter*> found;  // of each own parameter
-    for (const Trained& own : trained_) {
+    for (std::size_t p = 0; p < trained_.size(); ++p) {
+        const Trained& own = trained_[p];
         const auto g = static_cast<std::size_t>(own.group);
         const auto& saved = state.groups[g].parameters;
-        const auto entry = std::find_if(saved.begin(), saved.end(), [&](const auto& p) { return p.name == own.name; });
+        const auto entry = std::ranges::find(saved, own.name, &OptimizerState::Parameter::name);
         found.push_back(entry == saved.end() ? nullptr : &*entry);
-        if (found.back()) compare(own, is_own(own), *found.back(), state_names[g], differences);
+        if (found.back()) compare(own, is_own(p), *found.back(), state_names[g], differences);
         else differences.push_back(fmt::format("'{}' is missing in group {}", own.name, g));
     }
     for (std::size_t g = 0; g < state.groups.size(); ++g)
@@ -251,7 +250,7 @@ std::function<void()> Optimizer::prepare_parameters(const OptimizerState& state,
     for (std::size_t i = 0; i < loaded.size(); ++i) {
         loaded[i].steps = found[i]->steps;
         loaded[i].state.clear();
-        if (!is_own(trained_[i])) continue;
+        if (!is_own(i)) continue;
         for (const NamedTensor& saved : found[i]->tensors) loaded[i].state.push_back(saved.tensor);
     }
     return [this, loaded = std::move(loaded), lrs = std::move(lrs), lr = state.lr, step_count = state.step_count]() mutable {

@@ -148,8 +148,9 @@ public:
 
     /// The parameters, group by group, with what is remembered for them here.
     const std::vector<Trained>& trained() const { return trained_; }
-    /// Whether this process updates a parameter of `trained()`, and keeps what is remembered for it: all of them, unless the work is shared.
-    bool is_own(const Trained& trained) const;
+    /// Whether this process updates a parameter, by its place in `trained()`, and keeps what is remembered for it: all of them, unless the
+    /// work is shared. Throws IndexError.
+    bool is_own(std::size_t parameter) const;
     /// From now on the work is shared with other processes, whose optimizers are the same; what is remembered of the parameters of others
     /// is dropped. `step`, which then throws unless the same parameters have a gradient on all, and what gives out the state become
     /// collective; a step whose exchange fails is not taken back. Observers see the updates of this process. Throws StateError the second
@@ -192,9 +193,7 @@ private:
     struct Change;
     std::vector<Change> prepare_step(bool may_fail);
     OptimizerState gather_state(bool copies) const;
-    std::size_t number_of(const Trained& trained) const { return static_cast<std::size_t>(&trained - trained_.data()); }
-    void check_shared(const std::vector<Change>& changes) const;
-    void share_updates(const std::vector<Change>& changes);
+    std::vector<UpdateSharing::Shared> prepare_sharing(const std::vector<Change>& changes) const;
 
     std::string kind_;
     std::vector<Trained> trained_;

@@ -123,17 +123,17 @@ public:
 
     /// Reads the command line, seeds the default random stream, sets the threads and calls `body`, which returns the status.
     ///
-    /// Returns 2 with a hint for a command line that cannot be understood and for processes that do not share their work, 1 with the message of an exception, 130 where the user has
-    /// stopped it. On several processes (team.hpp) an exception goes on, to end them all.
+    /// Returns 2 with a hint for a command line that cannot be understood and for processes that do not share their work, 1 with the
+    /// message of an exception, 130 where the user has stopped it. On several processes (team.hpp) an exception goes on, to end them all.
     template <class Body>
     int run(int argc, char** argv, const Body& body) {
         try {
             parse(argc, argv);
             if (team::size() < team::launched())
-                throw CLI::ValidationError(
-                    fmt::format("expected one process, got {} that would all do the same: char_lm and "
-                                "translate share their work, other programs start without a launcher",
-                                team::launched()));
+                throw CLI::ValidationError(fmt::format(
+                    "expected one process, got {} of a launcher, which would not share the work as those of char_lm and "
+                    "translate do (OMPI_COMM_WORLD_SIZE, PMI_SIZE or SLURM_STEP_NUM_TASKS has their number)",
+                    team::launched()));
             tapehead::manual_seed(static_cast<std::uint64_t>(seed));
             tapehead::set_num_threads(threads);
             return body();

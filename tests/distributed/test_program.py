@@ -113,7 +113,7 @@ class Programs(unittest.TestCase):
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertIn("expected the 3 processes of the launcher, got this one alone", done.stderr)
         output = self.run_on(2, SEQUENCE, "--steps", 2, status=(2,))
-        self.assertIn("expected one process, got 2 that would all do the same", output)
+        self.assertIn("expected one process, got 2 of a launcher", output)
 
     def test_there_are_no_processes_before_the_program_runs(self):
         done = subprocess.run([FAULT, "early"], capture_output=True, encoding="utf-8", timeout=60)
